@@ -1,0 +1,89 @@
+// swift-tools-version: 6.1
+import Foundation
+import PackageDescription
+
+// The LLVM to build against: LAMINA_LLVM=19 picks one, else the distribution's default (`llvm-dev`).
+let llvmMajor: String = {
+  if let chosen = Context.environment["LAMINA_LLVM"], !chosen.isEmpty { return chosen }
+  let header = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/usr/include/llvm-c")) ?? ""
+  let digits = header.reversed().prefix(while: \.isNumber)
+  return digits.isEmpty ? "14" : String(digits.reversed())
+}()
+let llvmRoot = "/usr/lib/llvm-\(llvmMajor)"
+
+let swift: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+let llvmSwift: [SwiftSetting] =
+  swift + [.unsafeFlags(["-Xcc", "-I\(llvmRoot)/include", "-Xcc", "-DLAMINA_LLVM_MAJOR=\(llvmMajor)"])]
+
+/// A row of `CONTRIBUTING.md`'s picture: a target may depend only on rows below its own.
+func row(_ name: String, on dependencies: [Target.Dependency], settings: [SwiftSetting] = swift) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+  name: "lamina",
+  products: [
+    .executable(name: "lamina", targets: ["LaminaTool"]),
+    .library(name: "LaminaRuntime", targets: ["LaminaRuntime"]),
+    .library(name: "Lamina", targets: ["Lamina"]),
+  ],
+  dependencies: [
+    // Verbs, options and help of the tool.
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    // Front matter is YAML; Yams wraps libyaml and keeps line and column of every node.
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+  ],
+  targets: [
+    // Row 0: the runtime ships alone.
+    .target(name: "CLaminaRuntime"),
+    .target(name: "LaminaRuntime", dependencies: ["CLaminaRuntime"], swiftSettings: swift),
+
+    // Row 1: base.
+    row("GraphSupport", on: []),
+    row("TensorCore", on: []),
+    row("GraphLanguage", on: ["GraphSupport", .product(name: "Yams", package: "Yams")]),
+    row("TensorFiles", on: ["TensorCore", "GraphSupport"]),
+
+    // Row 2: kernels.
+    row("KernelIR", on: ["TensorCore", "GraphSupport"]),
+
+    // Row 3: graph.
+    row("GraphIR", on: ["KernelIR", "TensorCore", "GraphSupport"]),
+
+    // Row 4: vocabulary.
+    row("GraphOps", on: ["GraphIR", "KernelIR", "TensorCore", "GraphSupport"]),
+    row("GraphLayers", on: ["GraphOps", "GraphIR", "GraphLanguage", "TensorCore", "GraphSupport"]),
+    row("PlanIR", on: ["KernelIR", "TensorCore", "GraphSupport"]),
+
+    // Row 5: steps.
+    row("GraphInterpreter", on: ["GraphIR", "TensorCore", "GraphSupport"]),
+    row("GraphAutodiff", on: ["GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
+    row("GraphOptimizer", on: ["GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
+    row("GraphLowering", on: ["GraphOps", "GraphIR", "KernelIR", "PlanIR", "TensorCore", "GraphSupport"]),
+    .systemLibrary(name: "CLLVM"),
+    .target(
+      name: "LLVMBackend", dependencies: ["CLLVM", "KernelIR", "TensorCore", "GraphSupport"], swiftSettings: llvmSwift,
+      linkerSettings: [
+        .linkedLibrary("LLVM-\(llvmMajor)"), .unsafeFlags(["-L\(llvmRoot)/lib", "-Xlinker", "-rpath=\(llvmRoot)/lib"]),
+      ]),
+
+    // Row 6: facade.
+    row(
+      "Lamina",
+      on: [
+        "GraphLayers", "GraphOps", "GraphIR", "GraphLanguage", "GraphInterpreter", "GraphAutodiff", "GraphOptimizer",
+        "GraphLowering", "PlanIR", "LLVMBackend", "KernelIR", "LaminaRuntime", "TensorFiles", "TensorCore", "GraphSupport",
+      ]),
+
+    // Row 8: the tool.
+    .executableTarget(
+      name: "LaminaTool",
+      dependencies: [
+        "Lamina", "TensorFiles", "TensorCore", "GraphSupport", "GraphLanguage",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: swift),
+  ]
+)
