@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Statements: loops, locals, stores, and the contraction micro-kernel.
+
+import TensorCore
+
+/// How a loop runs.
+package enum LoopMode: Hashable, Sendable {
+  case serial
+  /// The whole body is repeated at compile time; the extent must be a constant of at most 64.
+  case unrolled
+  /// Consecutive iterations in vector lanes, `unroll` vectors at a time (independent accumulators for reductions),
+  /// remainders masked. The number of lanes follows the processor. Iterations must not depend on each other except
+  /// through `accumulate`.
+  case vector(unroll: Int)
+}
+
+/// A loop over `0..<extent`.
+package struct Loop: Sendable, Hashable {
+  package var axis: Axis
+  package var extent: Expr
+  package var mode: LoopMode
+  package var body: [Statement]
+
+  package init(_ axis: Axis, _ extent: Expr, _ mode: LoopMode = .serial, _ body: [Statement]) {
+    self.axis = axis
+    self.extent = extent
+    self.mode = mode
+    self.body = body
+  }
+}
+
+package indirect enum Statement: Sendable, Hashable {
+  case loop(Loop)
+  /// Defines a local that is never updated.
+  case define(Local, Expr)
+  /// Defines a local that `assign` and `accumulate` may update.
+  case variable(Local, Expr)
+  case assign(Local, Expr)
+  /// `local = combine(local, value)`; inside vector loops each lane has its own partial result, and these are
+  /// combined in a fixed order at the loop's end.
+  case accumulate(Local, Combiner, Expr)
+  /// Keeps the largest (`max`) or smallest value seen and the index where it was first seen (or last, for ties).
+  /// NaN counts as larger than everything for `max` and smaller for `min`, as in numpy.
+  case accumulateIndex(value: Local, index: Local, Combiner, Expr, at: Expr, lastIndex: Bool)
+  /// Stores a value (of the buffer's compute type) unless the guard is false.
+  case store(buffer: Int, offset: Expr, value: Expr, guard: Expr?)
+  case branch(Expr, then: [Statement], else: [Statement])
+  /// Runs the body while the condition holds; its condition reads variables. Not inside vector loops.
+  case repeatWhile(Expr, [Statement])
+  case contract(Contract)
+}
+
+/// One axis of a contraction's depth: Σ over `0..<extent`, moving both operands by their strides (in elements).
+package struct DepthAxis: Sendable, Hashable {
+  package var extent: Expr
+  package var aStride: Expr
+  /// Ignored for a packed B, whose depth is contiguous by panels in the order of the axes.
+  package var bStride: Expr
+  package init(extent: Expr, aStride: Expr, bStride: Expr) {
+    self.extent = extent
+    self.aStride = aStride
+    self.bStride = bStride
+  }
+}
+
+/// `acc[m, n] = Σ_k A[m, k] · B[k, n]` over rows `0..<rows` and columns `0..<columns`, in register tiles, followed by
+/// the epilogue for every element: the one mechanism for dense layers, batched products and convolutions.
+///
+/// The rows of A are addressed by `aOffset` (an expression over `rowAxis` and the enclosing axes); each depth axis
+/// adds its stride. B is either packed, `[panel][depth][panelWidth]` with zero-padded last panel, starting at
+/// `bOffset`, or has element offset `bOffset + Σ k·bStride + n` (columns are contiguous).
+/// The sum runs over the depth in order, so the bits do not depend on the tile.
+package struct Contract: Sendable, Hashable {
+  package struct Tile: Sendable, Hashable {
+    /// Rows of a register tile.
+    package var rows: Int
+    /// Columns of a register tile and width of a packed panel; a multiple of the vector length is best.
+    package var columns: Int
+    /// Depth steps per iteration of the innermost loop.
+    package var unroll: Int
+    package init(rows: Int, columns: Int, unroll: Int = 4) {
+      self.rows = rows
+      self.columns = columns
+      self.unroll = unroll
+    }
+  }
+
+  package var rows: Expr
+  package var columns: Expr
+  package var depth: [DepthAxis]
+  package var rowAxis: Axis
+  package var columnAxis: Axis
+  package var a: Int
+  package var aOffset: Expr
+  package var b: Int
+  package var bOffset: Expr
+  package var bIsPacked: Bool
+  package var tile: Tile
+  /// The sum at (rowAxis, columnAxis), of compute type f32, f64 or i32; read by the epilogue.
+  package var accumulator: Local
+  /// Statements without loops, run for every element; vectors of columns at a time.
+  package var epilogue: [Statement]
+
+  package init(
+    rows: Expr, columns: Expr, depth: [DepthAxis], rowAxis: Axis, columnAxis: Axis, a: Int, aOffset: Expr, b: Int,
+    bOffset: Expr, bIsPacked: Bool, tile: Tile, accumulator: Local, epilogue: [Statement]
+  ) {
+    self.rows = rows
+    self.columns = columns
+    self.depth = depth
+    self.rowAxis = rowAxis
+    self.columnAxis = columnAxis
+    self.a = a
+    self.aOffset = aOffset
+    self.b = b
+    self.bOffset = bOffset
+    self.bIsPacked = bIsPacked
+    self.tile = tile
+    self.accumulator = accumulator
+    self.epilogue = epilogue
+  }
+}
