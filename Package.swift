@@ -65,10 +65,7 @@ let package = Package(
     row("GraphLowering", on: ["GraphOps", "GraphIR", "KernelIR", "PlanIR", "TensorCore", "GraphSupport"]),
     .systemLibrary(name: "CLLVM"),
     .target(
-      name: "LLVMBackend", dependencies: ["CLLVM", "KernelIR", "TensorCore", "GraphSupport"], swiftSettings: llvmSwift,
-      linkerSettings: [
-        .linkedLibrary("LLVM-\(llvmMajor)"), .unsafeFlags(["-L\(llvmRoot)/lib", "-Xlinker", "-rpath=\(llvmRoot)/lib"]),
-      ]),
+      name: "LLVMBackend", dependencies: ["CLLVM", "KernelIR", "TensorCore", "GraphSupport"], swiftSettings: llvmSwift),
 
     // Row 6: facade.
     row(
