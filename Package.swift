@@ -23,6 +23,10 @@ func row(_ name: String, on dependencies: [Target.Dependency], settings: [SwiftS
   .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
+func tests(_ name: String, of dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: swift)
+}
+
 let package = Package(
   name: "lamina",
   products: [
@@ -82,5 +86,8 @@ let package = Package(
         "Lamina", "TensorFiles", "TensorCore", "GraphSupport", "GraphLanguage",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: swift),
+
+    // Tests.
+    tests("PlanIRTests", of: ["PlanIR", "TensorCore", "GraphSupport"]),
   ]
 )
