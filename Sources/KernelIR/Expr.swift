@@ -68,6 +68,10 @@ package final class Expr: Hashable, Sendable {
 
   package static func == (a: Expr, b: Expr) -> Bool {
     if a === b { return true }
+    // By bits: 0 and -0 differ, and a NaN equals itself.
+    if case .real(let x) = a.kind, case .real(let y) = b.kind {
+      return x.bitPattern == y.bitPattern && a.dtype == b.dtype
+    }
     return a.storedHash == b.storedHash && a.dtype == b.dtype && a.kind == b.kind
   }
 
