@@ -88,6 +88,7 @@ let package = Package(
       ], swiftSettings: swift),
 
     // Tests.
+    tests("KernelIRTests", of: ["KernelIR", "TensorCore", "GraphSupport"]),
     tests("PlanIRTests", of: ["PlanIR", "TensorCore", "GraphSupport"]),
   ]
 )
