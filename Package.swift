@@ -49,7 +49,9 @@ let package = Package(
     row("GraphSupport", on: []),
     row("TensorCore", on: []),
     row("GraphLanguage", on: ["GraphSupport", .product(name: "Yams", package: "Yams")]),
-    row("TensorFiles", on: ["TensorCore", "GraphSupport"]),
+    // zlib through dlopen, for compressed tensor files.
+    .target(name: "CZlib", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+    row("TensorFiles", on: ["CZlib", "TensorCore", "GraphSupport"]),
 
     // Row 2: kernels.
     row("KernelIR", on: ["TensorCore", "GraphSupport"]),

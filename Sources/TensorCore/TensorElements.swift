@@ -23,14 +23,14 @@ extension Tensor {
   /// A tensor of Doubles rounded to `dtype` (integers: toward zero, saturating; NaN is 0).
   package init?(_ dtype: DType, _ shape: [Int], doubles values: [Double]) {
     guard let new = Tensor(zeros: dtype, shape), new.count == values.count else { return nil }
-    for (index, value) in values.enumerated() { new.set(index, value) }
+    new.fill(values)
     self = new
   }
 
   /// A tensor of integers; they wrap to `dtype`.
   package init?(_ dtype: DType, _ shape: [Int], integers values: [Int64]) {
     guard let new = Tensor(zeros: dtype, shape), new.count == values.count else { return nil }
-    for (index, value) in values.enumerated() { new.set(index, integer: value) }
+    new.fill(integers: values)
     self = new
   }
 
@@ -103,9 +103,6 @@ extension Tensor {
         of: index % 2 == 0 ? old & 0xF0 | nibble : old & 0x0F | nibble << 4, toByteOffset: index / 2, as: UInt8.self)
     }
   }
-
-  package func doubles() -> [Double] { (0..<count).map { double($0) } }
-  package func integers() -> [Int64] { (0..<count).map { integer($0) } }
 }
 
 extension Int64 {

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading and writing all elements of a tensor at once: one loop per element type, without a switch inside.
+
+extension Tensor {
+  /// Every element in row-major order as a Double (u64 and i64 beyond 2^53 are rounded).
+  package func doubles() -> [Double] {
+    switch dtype {
+    case .f32: mapped(Float.self) { Double($0) }
+    case .f64: mapped(Double.self) { $0 }
+    case .f16: mapped(UInt16.self) { Double(Float(halfBits: $0)) }
+    case .bf16: mapped(UInt16.self) { Double(Float(bfloatBits: $0)) }
+    case .i8: mapped(Int8.self) { Double($0) }
+    case .i16: mapped(Int16.self) { Double($0) }
+    case .i32: mapped(Int32.self) { Double($0) }
+    case .i64: mapped(Int64.self) { Double($0) }
+    case .u8: mapped(UInt8.self) { Double($0) }
+    case .u16: mapped(UInt16.self) { Double($0) }
+    case .u32: mapped(UInt32.self) { Double($0) }
+    case .u64: mapped(UInt64.self) { Double($0) }
+    case .bool: mapped(UInt8.self) { $0 == 0 ? 0 : 1 }
+    case .i4, .u4: (0..<count).map { Double(integer($0)) }
+    }
+  }
+
+  /// Every element in row-major order as a Float, rounded to nearest.
+  package func floats() -> [Float] {
+    switch dtype {
+    case .f32: mapped(Float.self) { $0 }
+    case .f64: mapped(Double.self) { Float($0) }
+    case .f16: mapped(UInt16.self) { Float(halfBits: $0) }
+    case .bf16: mapped(UInt16.self) { Float(bfloatBits: $0) }
+    case .i8: mapped(Int8.self) { Float($0) }
+    case .i16: mapped(Int16.self) { Float($0) }
+    case .i32: mapped(Int32.self) { Float($0) }
+    case .i64: mapped(Int64.self) { Float($0) }
+    case .u8: mapped(UInt8.self) { Float($0) }
+    case .u16: mapped(UInt16.self) { Float($0) }
+    case .u32: mapped(UInt32.self) { Float($0) }
+    case .u64: mapped(UInt64.self) { Float($0) }
+    case .bool: mapped(UInt8.self) { $0 == 0 ? 0 : 1 }
+    case .i4, .u4: (0..<count).map { Float(integer($0)) }
+    }
+  }
+
+  /// Every element in row-major order as `integer(_:)` gives it: u64 as bit patterns, floats toward zero, saturating.
+  package func integers() -> [Int64] {
+    switch dtype {
+    case .i8: mapped(Int8.self) { Int64($0) }
+    case .i16: mapped(Int16.self) { Int64($0) }
+    case .i32: mapped(Int32.self) { Int64($0) }
+    case .i64: mapped(Int64.self) { $0 }
+    case .u8: mapped(UInt8.self) { Int64($0) }
+    case .u16: mapped(UInt16.self) { Int64($0) }
+    case .u32: mapped(UInt32.self) { Int64($0) }
+    case .u64: mapped(UInt64.self) { Int64(bitPattern: $0) }
+    case .bool: mapped(UInt8.self) { $0 == 0 ? 0 : 1 }
+    case .f32: mapped(Float.self) { Int64(saturating: Double($0)) }
+    case .f64: mapped(Double.self) { Int64(saturating: $0) }
+    case .f16, .bf16, .i4, .u4: (0..<count).map { integer($0) }
+    }
+  }
+
+  /// The elements as Floats: the tensor's own memory when that is what it holds, else a converted copy.
+  package func withFloats<Result, Failure: Error>(
+    _ body: (UnsafeBufferPointer<Float>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    if dtype == .f32, Int(bitPattern: bytes.baseAddress) % MemoryLayout<Float>.alignment == 0 {
+      defer { withExtendedLifetime(storage) {} }
+      return try body(UnsafeBufferPointer(start: bytes.baseAddress?.assumingMemoryBound(to: Float.self), count: count))
+    }
+    var failure: Failure?
+    let result = floats().withUnsafeBufferPointer { buffer -> Result? in
+      do throws(Failure) {
+        return try body(buffer)
+      } catch {
+        failure = error
+        return nil
+      }
+    }
+    if let failure { throw failure }
+    return result!
+  }
+
+  /// Fills a new tensor with `count` values, as `set(_:_:)` does one.
+  package func fill(_ values: [Double]) {
+    switch dtype {
+    case .f32: store(values) { Float($0) }
+    case .f64: store(values) { $0 }
+    case .f16: store(values) { halfBits($0) }
+    case .bf16: store(values) { bfloatBits($0) }
+    default: for (index, value) in values.prefix(count).enumerated() { set(index, value) }
+    }
+  }
+
+  /// Fills a new tensor with `count` integers, as `set(_:integer:)` does one.
+  package func fill(integers values: [Int64]) {
+    switch dtype {
+    case .i8, .u8: store(values) { UInt8(truncatingIfNeeded: $0) }
+    case .i16, .u16: store(values) { UInt16(truncatingIfNeeded: $0) }
+    case .i32, .u32: store(values) { UInt32(truncatingIfNeeded: $0) }
+    case .i64, .u64: store(values) { $0 }
+    case .f32: store(values) { Float($0) }
+    case .f64: store(values) { Double($0) }
+    default: for (index, value) in values.prefix(count).enumerated() { set(index, integer: value) }
+    }
+  }
+
+  @inline(__always)
+  private func mapped<Element: BitwiseCopyable, Out>(_ type: Element.Type, _ convert: (Element) -> Out) -> [Out] {
+    guard let base = bytes.baseAddress, count > 0 else { return [] }
+    defer { withExtendedLifetime(storage) {} }
+    return [Out](unsafeUninitializedCapacity: count) { buffer, filled in
+      for index in 0..<count {
+        let element = base.loadUnaligned(fromByteOffset: index &* MemoryLayout<Element>.size, as: Element.self)
+        (buffer.baseAddress! + index).initialize(to: convert(element))
+      }
+      filled = count
+    }
+  }
+
+  @inline(__always)
+  private func store<Value, Element: BitwiseCopyable>(_ values: [Value], _ convert: (Value) -> Element) {
+    guard let base = mutableBytes.baseAddress else { return }
+    for index in 0..<Swift.min(count, values.count) {
+      base.storeBytes(of: convert(values[index]), toByteOffset: index &* MemoryLayout<Element>.size, as: Element.self)
+    }
+    withExtendedLifetime(storage) {}
+  }
+}
