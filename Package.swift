@@ -90,6 +90,11 @@ let package = Package(
       ], swiftSettings: swift),
 
     // Tests.
+    tests("GraphSupportTests", of: ["GraphSupport"]),
+    tests("TensorCoreTests", of: ["TensorCore"]),
+    .testTarget(
+      name: "TensorFilesTests", dependencies: ["TensorFiles", "TensorCore", "GraphSupport"],
+      exclude: ["Fixtures", "make_fixtures.py"], swiftSettings: swift),
     tests("KernelIRTests", of: ["KernelIR", "TensorCore", "GraphSupport"]),
     tests("PlanIRTests", of: ["PlanIR", "TensorCore", "GraphSupport"]),
   ]

@@ -13,7 +13,7 @@
 /// the old one (`AtomicFile`) keep the mapping good.
 package final class FileMapping: @unchecked Sendable {
   package let path: String
-  /// The whole file; empty for an empty one.
+  /// The whole file; empty for an empty one. They are there only as long as this object: prefer `withBytes`.
   package let bytes: UnsafeRawBufferPointer
 
   /// Errors have the id `file-read`.
@@ -37,6 +37,14 @@ package final class FileMapping: @unchecked Sendable {
       throw SystemFailure.diagnostics("file-read", "cannot map", path)
     }
     bytes = UnsafeRawBufferPointer(start: start, count: size)
+  }
+
+  /// Calls `body` with the file's bytes, which are there during the call.
+  package func withBytes<Result, Failure: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    defer { withExtendedLifetime(self) {} }
+    return try body(bytes)
   }
 
   deinit {

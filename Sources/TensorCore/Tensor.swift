@@ -64,7 +64,8 @@ package struct Tensor: @unchecked Sendable {
 
   package var byteCount: Int { dtype.byteCount(count) ?? 0 }
 
-  /// The tensor's own bytes.
+  /// The tensor's own bytes, there as long as somebody holds the tensor: the compiler may release a tensor behind its
+  /// last mention, so prefer `withBytes` where this pointer is the last.
   package var bytes: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(storage.bytes)[byteOffset..<byteOffset + byteCount])
   }

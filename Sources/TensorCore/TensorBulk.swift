@@ -60,6 +60,19 @@ extension Tensor {
     }
   }
 
+  /// Calls `body` with the tensor's bytes, which are there during the call.
+  package func withBytes<Result, Failure: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    defer { withExtendedLifetime(storage) {} }
+    return try body(bytes)
+  }
+
+  /// Whether both have the same type and the same bytes.
+  package func isIdentical(to other: Tensor) -> Bool {
+    dtype == other.dtype && shape == other.shape && withBytes { a in other.withBytes { a.elementsEqual($0) } }
+  }
+
   /// The elements as Floats: the tensor's own memory when that is what it holds, else a converted copy.
   package func withFloats<Result, Failure: Error>(
     _ body: (UnsafeBufferPointer<Float>) throws(Failure) -> Result

@@ -34,7 +34,8 @@ package struct CSVTable: Sendable {
   /// Reads a whole file; `header` overrides the detection.
   package init(_ path: String, header: Bool? = nil) throws(DiagnosticsError) {
     let file = try MappedFile(path)
-    let fault = FileFault(path: path, format: "csv")
+    defer { withExtendedLifetime(file) {} }
+    let fault = FileFault(path: path, format: "csv file")
     do throws(TextFault) {
       let parsed = try CSVParser(file.bytes, header: header)
       columns = try parsed.columns()
@@ -84,7 +85,7 @@ package struct CSVTable: Sendable {
     for column in chosen where column.obstacle != nil { throw obstacle(column) }
     let integral = chosen.allSatisfy { if case .integers = $0.values { true } else { false } }
     guard let tensor = Tensor(zeros: integral ? .i64 : .f64, [rowCount, chosen.count]) else {
-      throw FileFault(path: path, format: "csv").outOfMemory(rowCount &* chosen.count &* 8)
+      throw FileFault(path: path, format: "csv file").outOfMemory(rowCount &* chosen.count &* 8)
     }
     for (position, column) in chosen.enumerated() {
       switch column.values {
@@ -101,7 +102,7 @@ package struct CSVTable: Sendable {
   }
 
   private func obstacle(_ column: Column) -> DiagnosticsError {
-    let fault = FileFault(path: path, format: "csv")
+    let fault = FileFault(path: path, format: "csv file")
     guard let cell = column.obstacle else { return fault.malformed("column \(quoted(column.name)) has no numbers") }
     let text = file.bytes[cell.start..<cell.end]
     let what = text.isEmpty ? "an empty cell" : "found \(quoted(text))"

@@ -3,19 +3,19 @@
 
 import GraphSupport
 
-/// Builds the errors of one file; `format` is its name in messages (`npy`, `zip` …).
+/// Builds the errors of one file; `format` is what messages call it (`npy file`, `npz member 'x'` …).
 struct FileFault: Sendable {
   let path: String
   let format: String
 
   /// The file breaks its format's rules.
   func malformed(_ message: String) -> DiagnosticsError {
-    DiagnosticsError("malformed-file", "malformed \(format) file: \(message)", file: path)
+    DiagnosticsError("malformed-file", "malformed \(format): \(message)", file: path)
   }
 
   /// The file may be right, but holds what is not read here.
   func unsupported(_ message: String) -> DiagnosticsError {
-    DiagnosticsError("unsupported-file", "\(format) file: \(message)", file: path)
+    DiagnosticsError("unsupported-file", "\(format): \(message)", file: path)
   }
 
   /// Memory for a tensor is short.

@@ -18,6 +18,7 @@ struct MappedFile: Sendable {
     }
   }
 
+  /// The whole file; who uses them keeps this value alive meanwhile.
   var bytes: UnsafeRawBufferPointer { mapping.bytes }
 
   /// The tensor at `offset`: a view when its elements are aligned there, else a copy. Booleans are made 0 or 1.

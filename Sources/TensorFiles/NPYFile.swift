@@ -7,15 +7,18 @@ import TensorCore
 enum NPYFile {
   /// The array of a .npy file; its bytes stay in the mapped file when they are row-major, little endian and aligned.
   static func read(_ path: String) throws(DiagnosticsError) -> Tensor {
-    let fault = FileFault(path: path, format: "npy")
+    let fault = FileFault(path: path, format: "npy file")
     let file = try MappedFile(path)
+    defer { withExtendedLifetime(file) {} }
     let header = try NPYHeader(ByteView(file.bytes), fault)
     return try tensor(header, in: file, at: 0, count: file.bytes.count, fault)
   }
 
   /// Type and shape of a .npy file without its elements.
   static func header(_ path: String) throws(DiagnosticsError) -> NPYHeader {
-    try NPYHeader(ByteView(try MappedFile(path).bytes), FileFault(path: path, format: "npy"))
+    let file = try MappedFile(path)
+    defer { withExtendedLifetime(file) {} }
+    return try NPYHeader(ByteView(file.bytes), FileFault(path: path, format: "npy file"))
   }
 
   /// The array whose .npy image is `count` bytes of a mapped file from `start`.
@@ -91,12 +94,12 @@ enum NPYFile {
   /// Writes a .npy file (version 1.0). `bf16` becomes `<V2`, and the packed 4-bit types become `i1` and `u1`, because
   /// NumPy knows neither.
   static func write(_ tensor: Tensor, to path: String) throws(DiagnosticsError) {
-    let stored = try tensor.unpacked(FileFault(path: path, format: "npy"))
+    let stored = try tensor.unpacked(FileFault(path: path, format: "npy file"))
+    defer { withExtendedLifetime(stored) {} }
     let result = NPYHeader(stored.dtype, stored.shape).encoded.withUnsafeBytes { header in
       Result { () throws(DiagnosticsError) in try AtomicFile.write([header, stored.bytes], to: path) }
     }
     try result.get()
-    withExtendedLifetime(stored) {}
   }
 }
 

@@ -17,7 +17,7 @@ enum NPZFile {
   ) throws(DiagnosticsError) -> TensorArchive.Contents {
     var contents = TensorArchive.Contents()
     for member in try ZipDirectory.members(bytes, fault) {
-      let inner = FileFault(path: fault.path, format: "npz member \(quoted(member.name)):")
+      let inner = FileFault(path: fault.path, format: "npz member \(quoted(member.name))")
       let name = member.name.hasSuffix(".npy") ? String(member.name.dropLast(4)) : member.name
       do throws(DiagnosticsError) {
         guard member.name.hasSuffix(".npy") else { throw inner.unsupported("no .npy file, so it is not read") }
@@ -75,7 +75,7 @@ enum NPZFile {
   /// checked in both cases.
   static func tensor(_ member: NPZMember, in file: MappedFile, _ fault: FileFault) throws(DiagnosticsError) -> Tensor {
     let (zip, header) = (member.zip, member.header)
-    let fault = FileFault(path: fault.path, format: "npz member \(quoted(zip.name)):")
+    let fault = FileFault(path: fault.path, format: "npz member \(quoted(zip.name))")
     try Zlib.require(fault)
     let data = UnsafeRawBufferPointer(rebasing: file.bytes[zip.offset..<zip.offset + zip.compressedSize])
     if zip.method == .stored {
@@ -84,6 +84,7 @@ enum NPZFile {
     }
     let inflater = try Inflater(data, raw: true, fault)
     guard let tensor = Tensor(zeros: header.dtype, header.shape) else { throw fault.outOfMemory(zip.size) }
+    defer { withExtendedLifetime(tensor) {} }
     var preamble = [UInt8](repeating: 0, count: header.dataOffset)
     let head = preamble.withUnsafeMutableBytes { inflater.read(into: $0) }
     let body = inflater.read(into: tensor.mutableBytes)
@@ -93,7 +94,6 @@ enum NPZFile {
     let crc = Zlib.crc32(tensor.bytes, from: preamble.withUnsafeBytes { Zlib.crc32($0) })
     guard crc == zip.crc else { throw fault.malformed("its checksum is wrong") }
     if header.isNative && header.dtype != .bool { return tensor }
-    defer { withExtendedLifetime(tensor) {} }
     return try NPYFile.native(header, tensor.bytes, fault)
   }
 }

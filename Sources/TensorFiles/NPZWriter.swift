@@ -9,10 +9,11 @@ enum NPZWriter {
   private static let narrowLimit = 0xFFFF_FFFF
 
   static func write(_ tensors: [(String, Tensor)], to path: String) throws(DiagnosticsError) {
-    let fault = FileFault(path: path, format: "npz")
+    let fault = FileFault(path: path, format: "npz file")
     try Zlib.require(fault)
     var stored: [Tensor] = []
     for (_, tensor) in tensors { stored.append(try tensor.unpacked(fault)) }
+    defer { withExtendedLifetime(stored) {} }
     var headers: [[UInt8]] = []
     var directory = LittleEndianBytes()
     var offset = 0
@@ -44,7 +45,6 @@ enum NPZWriter {
       }
     }
     try result.get()
-    withExtendedLifetime(stored) {}
   }
 
   private struct Member {

@@ -46,8 +46,10 @@ package struct TensorArchive: Sendable {
   package init(_ path: String) throws(DiagnosticsError) {
     let format = try TensorFormat(path: path)
     let contents: Contents
-    file = try MappedFile(path)
-    fault = FileFault(path: path, format: format.rawValue)
+    let file = try MappedFile(path)
+    defer { withExtendedLifetime(file) {} }
+    self.file = file
+    fault = FileFault(path: path, format: "\(format.rawValue) file")
     switch format {
     case .safetensors: contents = try SafetensorsHeader.read(file.bytes, fault)
     case .npz: contents = try NPZFile.entries(file.bytes, fault)
@@ -68,6 +70,9 @@ package struct TensorArchive: Sendable {
     var unreadable: [Unreadable] = []
     var metadata: [(key: String, value: String)] = []
   }
+
+  /// Bytes of the whole file.
+  package var fileByteCount: Int { file.bytes.count }
 
   package func entry(_ name: String) -> Entry? { indices[name].map { entries[$0] } }
 

@@ -49,7 +49,7 @@ package func readTensor(
     return try tensor.converted(to: expected.dtype)
   } catch {
     switch error {
-    case .memory: throw FileFault(path: path, format: format.rawValue).outOfMemory(tensor.byteCount)
+    case .memory: throw FileFault(path: path, format: "\(format.rawValue) file").outOfMemory(tensor.byteCount)
     case .value(let index, let text):
       throw DiagnosticsError(
         "tensor-mismatch",
