@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// A box's brackets and what stands in them.
+
+extension FlowParser {
+  /// What may close an outline, and the shape that it makes.
+  private typealias Closing = [(kind: FlowTokenKind, shape: BoxShape)]
+
+  private static func closings(_ opening: FlowTokenKind, isDoubled: Bool) -> Closing? {
+    switch opening {
+    case .squareOpen: [(.squareClose, .rectangle)]
+    case .propertyOpen: [(.squareClose, .rectangle)]
+    case .roundOpen: [(.roundClose, isDoubled ? .circle : .rounded)]
+    case .braceOpen: [(.braceClose, isDoubled ? .hexagon : .diamond)]
+    case .doubleCircleOpen: [(.doubleCircleClose, .doubleCircle)]
+    case .ellipseOpen: [(.ellipseClose, .ellipse)]
+    case .stadiumOpen: [(.stadiumClose, .stadium)]
+    case .subroutineOpen: [(.subroutineClose, .subroutine)]
+    case .cylinderOpen: [(.cylinderClose, .cylinder)]
+    case .tagEnd: [(.squareClose, .flag)]
+    case .trapezoidOpen: [(.trapezoidClose, .trapezoid), (.invertedTrapezoidClose, .leanRight)]
+    case .invertedTrapezoidOpen: [(.invertedTrapezoidClose, .invertedTrapezoid), (.trapezoidClose, .leanLeft)]
+    default: nil
+    }
+  }
+
+  /// The brackets after a box id, with their label; nil when none open here.
+  mutating func parseOutline() throws(Failure) -> FlowOutline? {
+    let opening = token.kind
+    let start = token.range.lowerBound
+    guard FlowParser.closings(opening, isDoubled: false) != nil else { return nil }
+    openings.append(start)
+    advance()
+    if opening == .propertyOpen { try parseProperty() }
+    let isDoubled = (opening == .roundOpen || opening == .braceOpen) && token.kind == opening
+    if isDoubled { advance() }
+    let open = text.string(start..<previousEnd)
+    let label = try parseText()
+    let closings = FlowParser.closings(opening, isDoubled: isDoubled) ?? []
+    guard let closing = closings.first(where: { $0.kind == token.kind }) else { throw unclosed(open) }
+    let close = token.range.lowerBound
+    advance()
+    if isDoubled {
+      guard token.kind == closing.kind else { throw unclosed(open) }
+      advance()
+    }
+    openings.removeLast()
+    return FlowOutline(shape: closing.shape, open: open, close: text.string(close..<previousEnd), text: label)
+  }
+
+  /// `name:value|` of `[|name:value|label]`.
+  private mutating func parseProperty() throws(Failure) {
+    try expect(.nodeString, "a property name after '[|'")
+    try expect(.colon, "':'")
+    try expect(.nodeString, "the property's value")
+    try expect(.pipe, "'|'")
+  }
+
+  /// A label: free text, or one quoted or Markdown string alone.
+  mutating func parseText() throws(Failure) -> FlowText {
+    let range = token.range
+    switch token.kind {
+    case .string, .markdown:
+      let style: Label.Style = token.kind == .string ? .quoted : .markdown
+      advance()
+      return FlowText(style: style, text: text[range])
+    case _ where token.kind.isLabelText:
+      while token.kind.isLabelText { advance() }
+      return FlowText(style: .plain, text: text[range.lowerBound..<previousEnd])
+    default: throw unclosed(nil)
+    }
+  }
+
+  /// A label that ends too early, is empty, or holds what must be quoted.
+  private mutating func unclosed(_ open: String?) -> Failure {
+    if let start = openings.last, token.kind != .finished, !labelSpansLines(start) {
+      let found = text.string(text.trimmed(token.range))
+      if open == nil, text.string(previousEnd..<token.range.lowerBound).contains("\"") || "])}|".contains(found.prefix(1)) {
+        report(
+          "mermaid-syntax", "empty label, expected a text", start..<token.range.upperBound, fixIt: "\" \"")
+        return Failure()
+      }
+      report(
+        "mermaid-syntax",
+        "found '\(found.prefix(24))' in a label; brackets and quotes belong into a quoted label, \(matching(open))",
+        token.range)
+      return Failure()
+    }
+    return unexpected("a label")
+  }
+
+  private func matching(_ open: String?) -> String {
+    open.map { "'\($0)\"…\"'" } ?? "'\"…\"'"
+  }
+
+  private func labelSpansLines(_ start: Int) -> Bool {
+    text.scalars[start..<max(start, token.range.lowerBound)].contains("\n")
+  }
+}
