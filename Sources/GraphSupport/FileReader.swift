@@ -18,14 +18,14 @@ package func readFile(_ path: String, limit: Int = 1 << 31) throws(DiagnosticsEr
   guard fstat(descriptor, &status) == 0 else { throw SystemFailure.diagnostics("file-read", "cannot read", path) }
   if status.st_mode & S_IFMT == S_IFDIR {
     throw DiagnosticsError("file-read", "cannot read '\(path)': it is a folder", file: path)
-   }
+  }
   if Int(status.st_size) > limit { throw tooLarge(path, limit) }
   // A pipe or a file that grows says its size only by ending.
   var bytes = [UInt8](repeating: 0, count: max(4096, min(Int(status.st_size) + 1, limit + 1)))
   var count = 0
   while true {
     let got = bytes.withUnsafeMutableBytes { buffer in
-      read(descriptor, buffer.baseAddress! + count, buffer.count - count)
+      read(descriptor, buffer.baseAddress?.advanced(by: count), buffer.count - count)
     }
     if got < 0 && errno == EINTR { continue }
     guard got >= 0 else { throw SystemFailure.diagnostics("file-read", "cannot read", path) }
