@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The register tile of a contraction, by shape.
+
+extension Contract.Tile {
+  /// The tile for a contraction of these sizes (nil where known at run time only) on a processor with vectors of
+  /// `lanes` elements of the accumulator's type and this many vector registers.
+  ///
+  /// A tile of r rows and c vectors needs r · c accumulators, c vectors of B and one broadcast; 24 accumulators of 32
+  /// registers, and 12 of 16, leave room, and 8 hide the latency of the multiply-adds. Beyond that a good tile loads
+  /// little per multiply-add, divides the columns, and has a height that divides the rows.
+  package static func choose(rows: Int?, columns: Int?, depth: Int?, lanes: Int, registers: Int) -> Contract.Tile {
+    let budget = registers >= 32 ? 24 : 12
+    let vectors = columns.map { max(1, $0 / lanes + ($0 % lanes == 0 ? 0 : 1)) }
+    if rows == 1 { return single(vectors, depth: depth, lanes: lanes, registers: registers) }
+    let width = panelVectors(rows: rows, vectors: vectors, budget: budget)
+    var height = max(1, min(rows ?? budget, budget / width))
+    // More rows of one vector spill: their broadcasts become operands in memory.
+    if width == 1 { height = min(height, budget / 2 + 2) }
+    // Unknown rows leave a remainder more often; a lower tile wastes less on it.
+    if rows == nil { height = min(height, 8) }
+    if let rows { height = balanced(rows, height) }
+    return Contract.Tile(rows: height, columns: width * lanes, unroll: unroll(4, depth))
+  }
+
+  /// One row is bound by the bandwidth of B: many vectors, and at most 16 of them loaded in one iteration, which the
+  /// prefetchers follow best.
+  private static func single(_ vectors: Int?, depth: Int?, lanes: Int, registers: Int) -> Contract.Tile {
+    let most = 8
+    let width: Int
+    if let vectors {
+      // The widest panel that leaves no narrower one, unless that is much narrower.
+      let divisor = (1...most).last { vectors % $0 == 0 } ?? 1
+      width = vectors <= most ? vectors : divisor >= 4 ? divisor : most
+    } else {
+      width = 4
+    }
+    return Contract.Tile(rows: 1, columns: width * lanes, unroll: unroll(max(1, 16 / width), depth))
+  }
+
+  /// Vectors of a panel.
+  private static func panelVectors(rows: Int?, vectors: Int?, budget: Int) -> Int {
+    guard let vectors else { return rows.map { $0 <= 4 ? 4 : 2 } ?? 2 }
+    if budget < 24 {
+      // 16 registers: 6 x 2, or 4 x 3 where the height divides the rows and the width the columns.
+      if vectors == 1 { return 1 }
+      if let rows, rows <= 4 { return min(vectors, rows <= 2 ? 4 : 3) }
+      return vectors % 2 != 0 && vectors % 3 == 0 ? 3 : 2
+    }
+    if vectors <= 3 { return vectors }
+    // Few rows reuse a vector of B seldom; wider panels keep enough multiply-adds in flight.
+    if let rows, rows <= 6 { return vectors % 4 == 0 || vectors % 3 != 0 ? 4 : 3 }
+    if vectors % 3 == 0, let rows, rows % 8 == 0 { return 3 }
+    if vectors % 2 == 0 { return 2 }
+    if vectors == 5 { return 5 }
+    return 3
+  }
+
+  /// The height of the higher of at most two tile heights that share the rows evenly.
+  private static func balanced(_ rows: Int, _ height: Int) -> Int {
+    let tiles = max(1, (rows + height - 1) / height)
+    // A height that divides the rows needs one body only.
+    if let divisor = (1...height).last(where: { rows % $0 == 0 }), divisor * 4 >= height * 3 { return divisor }
+    return max(1, (rows + tiles - 1) / tiles)
+  }
+
+  private static func unroll(_ wanted: Int, _ depth: Int?) -> Int { max(1, min(wanted, depth ?? wanted)) }
+}
