@@ -18,6 +18,12 @@ let swift: [SwiftSetting] = [
 let llvmSwift: [SwiftSetting] =
   swift + [.unsafeFlags(["-Xcc", "-I\(llvmRoot)/include", "-Xcc", "-DLAMINA_LLVM_MAJOR=\(llvmMajor)"])]
 
+let embedded: [SwiftSetting] =
+  swift + [
+    .enableExperimentalFeature("Embedded"),
+    .unsafeFlags(["-wmo", "-Osize", "-Xcc", "-ffunction-sections", "-Xfrontend", "-function-sections"]),
+  ]
+
 /// A row of `CONTRIBUTING.md`'s picture: a target may depend only on rows below its own.
 func row(_ name: String, on dependencies: [Target.Dependency], settings: [SwiftSetting] = swift) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -32,6 +38,7 @@ let package = Package(
   products: [
     .executable(name: "lamina", targets: ["LaminaTool"]),
     .library(name: "LaminaRuntime", targets: ["LaminaRuntime"]),
+    .library(name: "LaminaRuntimeEmbedded", type: .static, targets: ["LaminaRuntimeEmbedded"]),
     .library(name: "Lamina", targets: ["Lamina"]),
   ],
   dependencies: [
@@ -44,6 +51,9 @@ let package = Package(
     // Row 0: the runtime ships alone.
     .target(name: "CLaminaRuntime"),
     .target(name: "LaminaRuntime", dependencies: ["CLaminaRuntime"], swiftSettings: swift),
+    // The same sources for the archive that executables link. It is never linked into a program that also has the
+    // normal Swift runtime, whose functions its own would replace.
+    .target(name: "LaminaRuntimeEmbedded", dependencies: ["CLaminaRuntime"], swiftSettings: embedded),
 
     // Row 1: base.
     row("GraphSupport", on: []),
@@ -62,7 +72,7 @@ let package = Package(
     // Row 4: vocabulary.
     row("GraphOps", on: ["GraphIR", "KernelIR", "TensorCore", "GraphSupport"]),
     row("GraphLayers", on: ["GraphOps", "GraphIR", "GraphLanguage", "TensorCore", "GraphSupport"]),
-    row("PlanIR", on: ["KernelIR", "TensorCore", "GraphSupport"]),
+    row("PlanIR", on: ["TensorCore", "GraphSupport", "CLaminaRuntime"]),
 
     // Row 5: steps.
     row("GraphInterpreter", on: ["GraphIR", "TensorCore", "GraphSupport"]),
@@ -96,6 +106,7 @@ let package = Package(
       name: "TensorFilesTests", dependencies: ["TensorFiles", "TensorCore", "GraphSupport"],
       exclude: ["Fixtures", "make_fixtures.py"], swiftSettings: swift),
     tests("KernelIRTests", of: ["KernelIR", "TensorCore", "GraphSupport"]),
+    tests("RuntimeTests", of: ["LaminaRuntime", "CLaminaRuntime", "PlanIR", "TensorCore"]),
     tests("PlanIRTests", of: ["PlanIR", "TensorCore", "GraphSupport"]),
   ]
 )

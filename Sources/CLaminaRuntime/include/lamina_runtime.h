@@ -1,2 +1,196 @@
-#pragma once
+// SPDX-License-Identifier: Apache-2.0
+// The contract of generated code, the Swift runtime, C programs and executables.
+//
+// A compiled model is kernels (machine code), a plan image (what to call on which memory) and weights. The plan image
+// is flat, little endian, position independent and read in place. A reader trusts nothing in it before
+// `lamina_open` (or `Model.init` in Swift) has verified it; the kernels are native code and are trusted.
+#ifndef LAMINA_RUNTIME_H
+#define LAMINA_RUNTIME_H
+
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Kernels ------------------------------------------------------------------------------------------------- */
+
+/// One kernel: tiles [begin, end) of its parallel axis. `buffers`: the pointers of its parameters, in order. `sizes`:
+/// its run-time sizes, in order. `scratch`: this thread's own memory of the size that the plan says, 64-byte aligned.
+/// Distinct tiles write distinct elements, so the results do not depend on how tiles are spread over threads.
+typedef void (*lamina_kernel)(
+    void *const *buffers, const int64_t *sizes, int64_t begin, int64_t end, void *scratch);
+
+/* ---- Models -------------------------------------------------------------------------------------------------- */
+
+/// "LAMINMDL" in memory.
+static const uint64_t LAMINA_MODEL_MAGIC = UINT64_C(0x4c444d4e494d414c);
+
+/// What a generated object exports as `lamina_model_<name>`.
+struct lamina_model {
+  uint64_t magic;
+  const void *plan;
+  uint64_t plan_bytes;
+  const lamina_kernel *kernels;
+  uint64_t kernel_count;
+  const void *weights; // NULL: they are in a file of their own
+  uint64_t weights_bytes;
+};
+
+/* ---- Status -------------------------------------------------------------------------------------------------- */
+
+/// What a call came to. Nothing aborts, prints or installs handlers; a failed call leaves its context usable.
+enum lamina_status {
+  LAMINA_OK = 0,
+  LAMINA_BAD_MODEL,         // not a model descriptor, or kernels or weights do not belong to the plan
+  LAMINA_BAD_IMAGE,         // the plan image is damaged
+  LAMINA_BAD_VERSION,       // the plan image is of another version
+  LAMINA_BAD_DIM,           // a size is outside of the range that the model declares
+  LAMINA_BAD_SIZE,          // sizes lead to a negative or too large number
+  LAMINA_BAD_INDEX,         // there is no such input, output or step
+  LAMINA_BAD_POINTER,       // a pointer is null or not aligned to its element type
+  LAMINA_NOT_BOUND,         // the sizes are not bound yet
+  LAMINA_MISSING_INPUT,     // an input or output has no memory yet
+  LAMINA_OUT_OF_MEMORY,     // the system refused memory
+  LAMINA_ARENA_TOO_SMALL,   // the caller's arena does not hold the plan at these sizes
+  LAMINA_STATUS_COUNT
+};
+
+/// The status in words, for example "the plan image is damaged"; never NULL.
+const char *lamina_status_text(enum lamina_status status);
+
+/* ---- Running ------------------------------------------------------------------------------------------------- */
+
+/// A model with its sizes bound and memory of its own. One thread at a time may use it.
+struct lamina_context;
+
+/// Verifies a model and makes a context. `weights` may replace the model's own (NULL: those of the model).
+enum lamina_status lamina_open(
+    const struct lamina_model *model, const void *weights, uint64_t weights_bytes, struct lamina_context **context);
+
+/// Binds the model's symbols, in the plan's order, and readies memory and threads. `threads` 0: the cores that this
+/// process may use. May be called again with other sizes. Inputs and outputs have to be set after it.
+enum lamina_status lamina_bind(
+    struct lamina_context *context, const int64_t *dims, uint32_t dim_count, uint32_t threads);
+
+/// Does parts 0 ..< parts of `body(argument, part)`, in any order and on any threads, before it returns.
+typedef void (*lamina_parallel)(
+    void *host, uint32_t parts, void (*body)(void *argument, uint32_t part), void *argument);
+
+/// Hands parallel work to the host's threads, in place of the context's own; NULL takes
+/// that back. Call it before `lamina_bind`, with `threads` there for the number of parts.
+enum lamina_status lamina_set_parallel(struct lamina_context *context, lamina_parallel parallel, void *host);
+
+/// Sets where an input is read or an output is written, row-major; the memory stays the caller's.
+enum lamina_status lamina_set_input(struct lamina_context *context, uint32_t index, const void *data);
+enum lamina_status lamina_set_output(struct lamina_context *context, uint32_t index, void *data);
+
+/// Bytes of an input or output at the bound sizes; 0 when there is none or nothing is bound.
+uint64_t lamina_input_bytes(const struct lamina_context *context, uint32_t index);
+uint64_t lamina_output_bytes(const struct lamina_context *context, uint32_t index);
+
+/// Bytes of the arena, scratch memory of all threads included, at the bound sizes.
+uint64_t lamina_arena_bytes(const struct lamina_context *context);
+
+/// The value of one of the plan's expressions at the bound sizes; 0 when there is none or nothing is bound.
+int64_t lamina_value(const struct lamina_context *context, uint32_t expression);
+
+/// Runs all steps. Allocates nothing. `nanoseconds`: NULL, or room for the time of each step.
+enum lamina_status lamina_run(struct lamina_context *context, uint64_t *nanoseconds);
+
+/// Ends the threads and frees all memory. NULL is allowed.
+void lamina_close(struct lamina_context *context);
+
+/* ---- Plan image ---------------------------------------------------------------------------------------------- */
+
+/// "LAMINPLN" in memory.
+static const uint64_t LAMINA_PLAN_MAGIC = UINT64_C(0x4e4c504e494d414c);
+#define LAMINA_PLAN_VERSION 1
+#define LAMINA_ALIGNMENT 64
+/// Bytes above which no buffer, arena or scratch area is accepted.
+static const int64_t LAMINA_MAX_BYTES = INT64_C(1) << 46;
+
+/// Element types.
+enum lamina_dtype {
+  LAMINA_F32 = 1, LAMINA_F64, LAMINA_F16, LAMINA_BF16,
+  LAMINA_I8, LAMINA_I16, LAMINA_I32, LAMINA_I64,
+  LAMINA_U8, LAMINA_U16, LAMINA_U32, LAMINA_U64,
+  LAMINA_BOOL,
+  LAMINA_I4, LAMINA_U4, // two elements a byte, low nibble first
+  LAMINA_DTYPE_END
+};
+
+/// Elements of a table: `offset` bytes from the start of the image, a multiple of 8. Text: UTF-8 bytes, any offset.
+struct lamina_span { uint32_t offset, count; };
+
+/// Elements `first ..< first + count` of the table of indices or of references.
+struct lamina_list { uint32_t first, count; };
+
+struct lamina_metadata { struct lamina_span key, value; };
+
+struct lamina_symbol { struct lamina_span name; int64_t low, high; };
+
+/// An input or output; `shape` lists expressions.
+struct lamina_port { struct lamina_span name; struct lamina_list shape; uint32_t dtype, reserved; };
+
+/// A part of the weights; `shape` lists expressions.
+struct lamina_constant {
+  struct lamina_span name; struct lamina_list shape; uint32_t dtype, reserved; uint64_t offset, bytes;
+};
+
+/// A piece of the arena, above the buffers (all of lower number) that `below` lists; `bytes` is an expression.
+struct lamina_buffer {
+  struct lamina_span name; struct lamina_list below; uint32_t bytes, first_step, last_step, reserved;
+};
+
+enum lamina_space { LAMINA_ARENA, LAMINA_CONSTANT, LAMINA_INPUT, LAMINA_OUTPUT, LAMINA_SPACE_END };
+
+/// A pointer for a kernel; `offset` is an expression, in bytes.
+struct lamina_reference { uint32_t space, index, offset, reserved; };
+
+/// A kernel call; `tiles` and `scratch` (bytes a thread) are expressions, `sizes` lists expressions.
+struct lamina_step {
+  uint32_t kernel, tiles, scratch, reserved;
+  struct lamina_list references, sizes;
+  struct lamina_span label;
+  uint64_t picoseconds_per_tile;
+};
+
+enum lamina_operation {
+  LAMINA_LITERAL,   // right
+  LAMINA_SYMBOL,    // the size bound to symbol `right`
+  LAMINA_ADD, LAMINA_SUBTRACT, LAMINA_MULTIPLY,
+  LAMINA_FLOOR_DIVIDE, // toward minus infinity
+  LAMINA_MODULO,       // with the sign of the divisor
+  LAMINA_MINIMUM, LAMINA_MAXIMUM,
+  LAMINA_OPERATION_END
+};
+
+/// One node; `left` and `right` of the arithmetic ones are expressions of lower number. So values come from one pass
+/// in order, without a stack.
+struct lamina_expression { uint32_t operation, left; int64_t right; };
+
+/// The start of the image.
+struct lamina_plan {
+  uint64_t magic;
+  uint32_t version;
+  uint32_t alignment;
+  uint64_t image_bytes;
+  uint64_t checksum; // `lamina_checksum` of the image with zero here
+  uint64_t weights_bytes;
+  struct lamina_span name;
+  struct lamina_span metadata, symbols, inputs, outputs, constants, buffers, steps;
+  struct lamina_span kernels;     // struct lamina_span: names
+  struct lamina_span expressions;
+  struct lamina_span references;
+  struct lamina_span indices;     // uint32_t
+};
+
+/// The checksum of an image of `bytes` bytes, a multiple of 8, at an 8-byte aligned address; what stands in its
+/// `checksum` field does not count.
+uint64_t lamina_checksum(const void *image, uint64_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model with its sizes bound: the tables that a run follows, and the memory it uses.
+
+import CLaminaRuntime
+
+/// Runs one model, by one thread at a time. Life: make it, `bind` sizes, set inputs and outputs, `run` any number of
+/// times. All memory is made by `init` and `bind`.
+public struct Context: ~Copyable {
+  public let model: Model
+  var arena: Arena
+  var tables: Tables
+  /// Set by `bind`; a failed `bind` leaves it false.
+  private(set) var isBound = false
+  /// Inputs and outputs that have no memory yet.
+  var missing = 0
+  private(set) var scratchStride = 0
+  private(set) var scratch: UnsafeMutableRawPointer?
+  /// Estimated time of all steps that are worth several threads, in nanoseconds.
+  private(set) var parallelNanoseconds: UInt64 = 0
+  private(set) var pool: ThreadPool?
+  private let isPoolShared: Bool
+  private(set) var host: (parallel: lamina_parallel, argument: UnsafeMutableRawPointer?)?
+
+  /// - Parameters:
+  ///   - arena: Memory for all buffers, 64-byte aligned; nil to map pages when binding.
+  ///   - pool: Threads to share with other contexts; nil to start threads when binding asks for them.
+  public init(
+    _ model: Model, arena: UnsafeMutableRawBufferPointer? = nil, pool: ThreadPool? = nil
+  ) throws(RuntimeError) {
+    if let arena, UInt(bitPattern: arena.baseAddress) % UInt(LAMINA_ALIGNMENT) != 0 {
+      throw RuntimeError(LAMINA_BAD_POINTER)
+    }
+    guard let tables = Tables(model.image) else { throw RuntimeError(LAMINA_OUT_OF_MEMORY) }
+    self.model = model
+    self.arena = Arena(borrowing: arena)
+    self.tables = tables
+    self.pool = pool
+    isPoolShared = pool != nil
+  }
+
+  deinit { tables.free() }
+
+  /// Bytes that the bound sizes take: buffers, and scratch memory of every thread. Known even when `bind` failed
+  /// because the caller's arena is too small.
+  public private(set) var arenaByteCount = 0
+
+  /// Binds the model's symbols, in the plan's order, and readies memory and threads. Inputs and outputs are unset.
+  ///
+  /// - Parameter threads: The most threads a step may use, the caller's included; 0 for as many as this process has
+  ///   cores. None are started on one core, or when no step is worth it.
+  public mutating func bind(_ dims: UnsafeBufferPointer<Int64>, threads: Int = 1) throws(RuntimeError) {
+    let image = model.image
+    isBound = false
+    guard dims.count == image.symbols.count else { throw RuntimeError(LAMINA_BAD_DIM) }
+    for (dim, symbol) in zip(dims, image.symbols) where dim < symbol.low || dim > symbol.high {
+      throw RuntimeError(LAMINA_BAD_DIM)
+    }
+    try image.evaluate(dims, into: tables.values)
+    try bindPorts()
+    let bufferBytes = try placeBuffers()
+    let parts = try bindSteps(limit: allowedThreads(threads))
+    // Scratch areas are a cache line pair apart, so that threads never write to one line.
+    let (scratchBytes, overflow) = scratchStride.multipliedReportingOverflow(by: parts)
+    guard !overflow, scratchBytes <= LAMINA_MAX_BYTES else { throw RuntimeError(LAMINA_BAD_SIZE) }
+    arenaByteCount = bufferBytes &+ scratchBytes
+    try arena.reserve(arenaByteCount)
+    scratch = scratchBytes == 0 ? nil : arena.base?.advanced(by: bufferBytes)
+    try bindReferences()
+    if host == nil, !isPoolShared, parts > 1, (pool?.threads ?? 1) < parts { pool = ThreadPool(threads: parts) }
+    missing = tables.portCount
+    isBound = true
+  }
+
+  /// Hands parallel work to the host's threads in place of a pool; nil takes that back. The context has to be bound
+  /// anew after it; `bind` says into how many parts work is split.
+  public mutating func useHostThreads(_ parallel: lamina_parallel?, _ argument: UnsafeMutableRawPointer?) {
+    host = parallel.map { ($0, argument) }
+    isBound = false
+  }
+
+  private func allowedThreads(_ requested: Int) -> Int {
+    let cores = Int(lamina_core_count())
+    let wanted = requested <= 0 ? cores : min(requested, 1024)
+    if host != nil { return wanted }
+    if isPoolShared { return min(wanted, pool?.threads ?? 1) }
+    return cores == 1 ? 1 : wanted
+  }
+
+  private mutating func bindPorts() throws(RuntimeError) {
+    let image = model.image
+    var index = 0
+    for port in image.inputs {
+      tables.ports[index] = Port(byteCount: try image.byteCount(port.shape, port.dtype, tables.values))
+      index &+= 1
+    }
+    for port in image.outputs {
+      tables.ports[index] = Port(byteCount: try image.byteCount(port.shape, port.dtype, tables.values))
+      index &+= 1
+    }
+  }
+
+  /// Offsets of all buffers; returns the bytes up to the end of the highest.
+  private mutating func placeBuffers() throws(RuntimeError) -> Int {
+    let image = model.image
+    var total: Int64 = 0
+    var index = 0
+    for buffer in image.buffers {
+      var offset: Int64 = 0
+      for other in image.indices[Int(buffer.below.first)..<Int(buffer.below.first) + Int(buffer.below.count)] {
+        offset = max(offset, tables.bufferEnds[Int(other)])
+      }
+      let bytes = tables.values[Int(buffer.bytes)]
+      // Both are at most 2^46: their sum cannot overflow.
+      guard bytes >= 0, bytes <= LAMINA_MAX_BYTES, offset <= LAMINA_MAX_BYTES else {
+        throw RuntimeError(LAMINA_BAD_SIZE)
+      }
+      tables.bufferOffsets[index] = offset
+      tables.bufferEnds[index] = (offset &+ bytes &+ 63) & ~63
+      total = max(total, tables.bufferEnds[index])
+      index &+= 1
+    }
+    guard total <= LAMINA_MAX_BYTES else { throw RuntimeError(LAMINA_BAD_SIZE) }
+    return Int(total)
+  }
+
+  /// Fills in every step but its pointers; returns the most parts that one is split into.
+  private mutating func bindSteps(limit: Int) throws(RuntimeError) -> Int {
+    let image = model.image
+    var most = 1
+    var index = 0
+    var scratchBytes: Int64 = 0
+    parallelNanoseconds = 0
+    for step in image.steps {
+      let (tiles, scratch) = (tables.values[Int(step.tiles)], tables.values[Int(step.scratch)])
+      guard tiles >= 0, scratch >= 0, scratch <= LAMINA_MAX_BYTES else { throw RuntimeError(LAMINA_BAD_SIZE) }
+      scratchBytes = max(scratchBytes, scratch)
+      let (picoseconds, overflow) = step.picoseconds_per_tile.multipliedReportingOverflow(by: UInt64(tiles))
+      let nanoseconds = overflow ? UInt64.max / 1000 : picoseconds / 1000
+      let parts = Context.parts(tiles: tiles, nanoseconds: nanoseconds, limit: limit)
+      if parts > 1 { parallelNanoseconds = parallelNanoseconds.addingReportingOverflow(nanoseconds).partialValue }
+      most = max(most, parts)
+      let sizes = tables.sizes + Int(step.sizes.first)
+      for position in 0..<Int(step.sizes.count) {
+        sizes[position] = tables.values[Int(image.indices[Int(step.sizes.first) &+ position])]
+      }
+      tables.steps[index] = PreparedStep(
+        kernel: model.kernels[Int(step.kernel)], pointers: tables.pointers + Int(step.references.first),
+        sizes: UnsafePointer(sizes), tiles: tiles, nanoseconds: nanoseconds, parts: parts)
+      index &+= 1
+    }
+    scratchStride = (Int(scratchBytes) &+ 127) & ~127
+    return most
+  }
+
+  /// Into how many parts a step is split: below about 3 µs of work the hand-over costs more than it gains.
+  private static func parts(tiles: Int64, nanoseconds: UInt64, limit: Int) -> Int {
+    if limit <= 1 || tiles <= 1 || nanoseconds < 3000 { return 1 }
+    return min(limit, Int(min(tiles, 1024)), Int(min(nanoseconds / 1500, 1024)))
+  }
+
+  private mutating func bindReferences() throws(RuntimeError) {
+    let image = model.image
+    var index = 0
+    for reference in image.references {
+      let offset = tables.values[Int(reference.offset)]
+      let target = Int(reference.index)
+      let (base, byteCount): (UnsafeMutableRawPointer?, Int64)
+      switch lamina_space(reference.space) {
+      case LAMINA_ARENA:
+        base = arena.base?.advanced(by: Int(tables.bufferOffsets[target]))
+        byteCount = tables.bufferEnds[target] &- tables.bufferOffsets[target]
+      case LAMINA_CONSTANT:
+        let constant = image.constants[target]
+        base = UnsafeMutableRawPointer(mutating: model.weights)?.advanced(by: Int(constant.offset))
+        byteCount = Int64(constant.bytes)
+      case LAMINA_INPUT: (base, byteCount) = (nil, tables.ports[target].byteCount)
+      default: (base, byteCount) = (nil, tables.ports[image.inputs.count &+ target].byteCount)
+      }
+      guard offset >= 0, offset <= byteCount else { throw RuntimeError(LAMINA_BAD_SIZE) }
+      tables.pointers[index] = base?.advanced(by: Int(offset))
+      index &+= 1
+    }
+  }
+}
