@@ -6,11 +6,12 @@
 
   extension Context {
     /// A context with its sizes bound: one number for each symbol of the plan, in order.
-    public init(
+    public static func bound(
       _ model: Model, dims: [Int], threads: Int = 1, pool: ThreadPool? = nil
-    ) throws(RuntimeError) {
-      try self.init(model, pool: pool)
-      try bind(dims, threads: threads)
+    ) throws(RuntimeError) -> Context {
+      var context = try Context(model, pool: pool)
+      try context.bind(dims, threads: threads)
+      return context
     }
 
     /// Binds one number to each symbol of the plan, in order.

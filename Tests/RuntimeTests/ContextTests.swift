@@ -32,7 +32,7 @@ private func status(_ body: () throws -> Void) -> lamina_status {
 
   @Test(arguments: [1, 2, 3, 7, 0]) func sameBitsWithAnyThreads(threads: Int) throws {
     let memory = try TestModel(testPlan(nanosecondsPerTile: 500))
-    var context = try Context(memory.model(), dims: [513], threads: threads)
+    var context = try Context.bound(memory.model(), dims: [513], threads: threads)
     for _ in 0..<50 { #expect(try run(&context, 513) == testOutput(513)) }
   }
 
@@ -42,7 +42,7 @@ private func status(_ body: () throws -> Void) -> lamina_status {
       for n in [100, 200, 301] {
         group.addTask {
           let memory = try TestModel(testPlan(nanosecondsPerTile: 2000))
-          var context = try Context(memory.model(), dims: [n], threads: 3, pool: pool)
+          var context = try Context.bound(memory.model(), dims: [n], threads: 3, pool: pool)
           for _ in 0..<50 { #expect(try run(&context, n) == testOutput(n)) }
         }
       }
@@ -112,7 +112,7 @@ private func status(_ body: () throws -> Void) -> lamina_status {
 
   @Test func profilesEachStep() throws {
     let memory = try TestModel()
-    var context = try Context(memory.model(), dims: [50_000])
+    var context = try Context.bound(memory.model(), dims: [50_000])
     var output = testInput(50_000)
     try output.withUnsafeMutableBytes { bytes in
       try context.setInput(0, bytes.baseAddress)
@@ -137,7 +137,7 @@ private func status(_ body: () throws -> Void) -> lamina_status {
     try image.withUnsafeBytes { image in
       try [kernel].withUnsafeBufferPointer { kernels in
         try kernels.withMemoryRebound(to: lamina_kernel?.self) { kernels in
-          var context = try Context(
+          var context = try Context.bound(
             Model(image: image, kernels: kernels, weights: UnsafeRawBufferPointer(start: nil, count: 0)), dims: [])
           var best = Duration.seconds(1)
           for _ in 0..<20 {

@@ -3,9 +3,6 @@
 #ifndef LAMINA_PLATFORM_H
 #define LAMINA_PLATFORM_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
