@@ -142,9 +142,11 @@ package struct ContractionLowering: Sendable {
 /// What a loop nest of its own is built with. Buffers are numbered: operands, then results, then scratch.
 package struct LoopContext {
   package let types: NodeTypes
-  /// The axis that is split among threads; set `tiles` to its extent.
+  /// The axis that is split among threads; set `tileCount` to its extent.
   package let tileAxis: Axis
-  package var tiles: Expr = .int(1)
+  package var tileCount = Dim(1)
+  /// The number of tiles as an expression.
+  package var tiles: Expr { dim(tileCount) }
   package private(set) var scratch: [Kernel.Scratch] = []
   private let dim: (Dim) -> Expr
   private var nextID: Int

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a contraction reads an operand: a buffer, and a stride for each axis.
+
+import GraphIR
+import KernelIR
+import TensorCore
+
+/// An operand reached through views, as strides over the contraction's axes.
+struct ContractionOperand {
+  /// The value whose memory is read, or the constant.
+  var base: ValueID
+  var isConstant: Bool
+  var constant: Dim
+  /// For each axis of the contraction, its stride in elements.
+  var strides: [Dim]
+
+  /// Follows views from a contraction's operand to memory; nil where the way is not affine.
+  init?(_ operand: ValueID, _ indices: [ContractionLowering.Index], _ contraction: ContractionLowering, _ state: LoweringState) {
+    let scope = KernelScope(state)
+    let axes = contraction.axes.indices.map { scope.axis("c\($0)") }
+    let index = indices.map { index -> Expr in
+      index.terms.reduce(Expr.int(0)) { sum, term in
+        // Axes of size 1 do not move.
+        contraction.axes[term.axis].extent == 1 ? sum : sum + .axis(axes[term.axis]) * scope.size(term.coefficient)
+      }
+    }
+    // A constant scalar is folded into an immediate when pulled; it has no memory to read.
+    let pulled = scope.pull(operand, at: index)
+    guard case .load(_, let offset, nil) = pulled.kind, let argument = scope.arguments.first, scope.arguments.count == 1,
+      let access = AffineAccess(
+        simplifyIndex(offset, ranges: Dictionary(uniqueKeysWithValues: zip(axes, contraction.axes.map { scope.size($0.extent) }))),
+        sizeNames: scope.sizeNames)
+    else { return nil }
+    switch argument {
+    case .value(let value): (base, isConstant) = (value, false)
+    case .constant(let key): (base, isConstant) = (key.value, true)
+    }
+    constant = access.constant
+    strides = axes.map(access.stride)
+  }
+
+  static func canRead(
+    _ operand: ValueID, _ index: [ContractionLowering.Index], _ contraction: ContractionLowering, _ state: LoweringState
+  ) -> Bool {
+    ContractionOperand(operand, index, contraction, state) != nil
+  }
+}

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which operators become one kernel.
+//
+// A contraction takes the elementwise operators after it into its epilogue; reductions over the same rows and the
+// elementwise operators between and after them become one row kernel (softmax, normalisations); elementwise and
+// movement operators are computed where they are read, unless that would repeat work. Whatever is left between
+// kernels is stored.
+
+import GraphIR
+import KernelIR
+import TensorCore
+
+/// One kernel's share of the graph.
+struct Region {
+  enum Kind {
+    /// The anchor contraction, and the value its epilogue ends in.
+    case contraction(NodeID)
+    /// The anchor reduction, and the value it ends in.
+    case reduction(NodeID)
+    /// Reductions and elementwise operators over the same rows.
+    case rows(RowRegion)
+    case pointwise
+    case loops(NodeID)
+  }
+  var kind: Kind
+  /// The nodes that only this kernel computes.
+  var nodes: [NodeID]
+  /// The values it stores.
+  var outputs: [ValueID]
+}
+
+/// Operators over tensors of one shape whose reductions all run over the same axes.
+struct RowRegion {
+  var shape: [Dim]
+  var axes: [Int]
+  var nodes: [NodeID]
+}
+
+struct Fusion {
+  private let state: LoweringState
+  private var graph: Graph { state.graph }
+  /// The region that computes a node, for nodes that belong to one.
+  private var owner: [Int?]
+  private var regions: [Region] = []
+
+  /// Decides the regions of a graph, in an order in which they can run.
+  static func regions(_ state: LoweringState) -> [Region] {
+    var fusion = Fusion(state)
+    fusion.formContractions()
+    fusion.formRows()
+    fusion.formReductions()
+    fusion.formLoops()
+    fusion.storeBoundaries()
+    fusion.formPointwise()
+    return fusion.ordered()
+  }
+
+  private init(_ state: LoweringState) {
+    self.state = state
+    owner = [Int?](repeating: nil, count: state.graph.nodes.count)
+  }
+
+  // MARK: Questions
+
+  private func isPointwise(_ node: NodeID) -> Bool {
+    if case .pointwise = state.lowerings[node.index] { return graph[node].results.count == 1 }
+    return false
+  }
+
+  /// Whether a node reads an operand at exactly its own index, once.
+  private func readsInPlace(_ node: NodeID, _ value: ValueID) -> Bool {
+    guard isPointwise(node), let result = graph[node].results.first,
+      graph.type(result).shape == graph.type(value).shape, case .pointwise(let body) = state.lowerings[node.index]
+    else { return false }
+    let axes = graph.type(result).shape.indices.map { Expr.axis(Axis(id: $0, name: "i")) }
+    var isInPlace = true
+    let context = PullContext(types: graph.types(graph[node]), dim: { _ in .size(0) }) { operand, index, condition in
+      let read = graph[node].operands[operand]
+      if read == value {
+        for (axis, position) in index.enumerated() where graph.type(value).shape[axis] != 1 {
+          if position != axes[axis] { isInPlace = false }
+        }
+        if condition != nil { isInPlace = false }
+      }
+      return .constant(1, (read.map { graph.type($0).dtype } ?? .f32).computeType)
+    }
+    _ = body(context, axes)
+    return isInPlace
+  }
+
+  /// The node that alone reads a value, when the value is no output.
+  private func onlyUser(_ value: ValueID) -> NodeID? {
+    let users = Set(state.users[value.index])
+    return users.count == 1 && !state.isOutput[value.index] ? users.first : nil
+  }
+
+  /// The elementwise operators after a value that can be computed with it, and the value they end in.
+  private mutating func epilogue(of value: ValueID, region: Int) -> (nodes: [NodeID], end: ValueID) {
+    var (nodes, end): ([NodeID], ValueID) = ([], value)
+    while state.options.fuses, nodes.count < 32, let next = onlyUser(end), owner[next.index] == nil,
+      readsInPlace(next, end), let result = graph[next].results.first
+    {
+      owner[next.index] = region
+      nodes.append(next)
+      end = result
+    }
+    return (nodes, end)
+  }
+
+  // MARK: Regions
+
+  private mutating func formContractions() {
+    for id in graph.nodeIDs {
+      guard case .contraction = state.lowerings[id.index] else { continue }
+      owner[id.index] = regions.count
+      let (nodes, end) = epilogue(of: graph[id].results[0], region: regions.count)
+      regions.append(Region(kind: .contraction(id), nodes: [id] + nodes, outputs: [end]))
+    }
+  }
+
+  private mutating func formLoops() {
+    for id in graph.nodeIDs {
+      guard case .loops = state.lowerings[id.index] else { continue }
+      owner[id.index] = regions.count
+      regions.append(Region(kind: .loops(id), nodes: [id], outputs: graph[id].results))
+    }
+  }
+
+  private mutating func formReductions() {
+    for id in graph.nodeIDs where owner[id.index] == nil {
+      guard case .reduction = state.lowerings[id.index] else { continue }
+      owner[id.index] = regions.count
+      let (nodes, end) = epilogue(of: graph[id].results[0], region: regions.count)
+      regions.append(Region(kind: .reduction(id), nodes: [id] + nodes, outputs: [end]))
+    }
+  }
+
+  /// The reduction of a node when it reduces whole axes of operand 0.
+  private func rowReduction(_ node: NodeID) -> (shape: [Dim], axes: [Int])? {
+    guard case .reduction(let reduction) = state.lowerings[node.index], let axes = reduction.axes, !axes.isEmpty,
+      case .combine = reduction.kind, let operand = graph[node].operands[0]
+    else { return nil }
+    return (graph.type(operand).shape, axes.sorted())
+  }
+
+  private mutating func formRows() {
+    for id in graph.nodeIDs where owner[id.index] == nil {
+      guard let (shape, axes) = rowReduction(id) else { continue }
+      let members = state.options.fuses ? rowMembers(from: id, shape: shape, axes: axes) : [id]
+      for member in members { owner[member.index] = regions.count }
+      regions.append(
+        Region(kind: .rows(RowRegion(shape: shape, axes: axes, nodes: members)), nodes: members, outputs: []))
+    }
+  }
+
+  /// Grows a row region from one reduction: first what feeds it alone elementwise, then everything after it that has
+  /// the same rows and does not wait for anything outside.
+  private func rowMembers(from seed: NodeID, shape: [Dim], axes: [Int]) -> [NodeID] {
+    let rowShape = shape.indices.map { axes.contains($0) ? Dim(1) : shape[$0] }
+    func fits(_ node: NodeID) -> Bool {
+      guard owner[node.index] == nil else { return false }
+      if let reduction = rowReduction(node) {
+        // A result without the reduced axes is read through a reshape, which only the region's outside may do.
+        return reduction.shape == shape && reduction.axes == axes
+      }
+      guard isPointwise(node), isElementwise(node) else { return false }
+      let result = graph.type(graph[node].results[0]).shape
+      return result == shape || result == rowShape
+    }
+    var members: Set<Int> = [seed.index]
+    // Upstream: elementwise producers of full rows.
+    var frontier = [seed]
+    while let node = frontier.popLast(), members.count < 64 {
+      for operand in graph[node].operands {
+        guard let operand, let producer = graph[operand].producer, !members.contains(producer.index),
+          graph.type(operand).shape == shape, fits(producer), isPointwise(producer), arithmeticCost(producer) > 0,
+          // Something outside that reads it must come after the seed, or the region could wait for itself.
+          state.users[operand.index].allSatisfy({ members.contains($0.index) || $0.index > seed.index })
+        else { continue }
+        members.insert(producer.index)
+        frontier.append(producer)
+      }
+    }
+    // Downstream, in order. `waits` marks nodes outside that depend on the region.
+    var waits: Set<Int> = []
+    let first = members.min() ?? seed.index
+    for index in first..<graph.nodes.count where !members.contains(index) {
+      let producers = graph.nodes[index].operands.compactMap { $0.flatMap { graph[$0].producer?.index } }
+      let touches = producers.contains(where: members.contains)
+      if producers.contains(where: waits.contains) {
+        waits.insert(index)
+      } else if touches {
+        if index > seed.index, members.count < 64, fits(NodeID(index)) {
+          members.insert(index)
+        } else {
+          waits.insert(index)
+        }
+      }
+    }
+    return members.sorted().map(NodeID.init)
+  }
+
+  /// Whether every operand is read at the node's own index or broadcast from size 1.
+  private func isElementwise(_ node: NodeID) -> Bool {
+    guard case .pointwise(let body) = state.lowerings[node.index], let result = graph[node].results.first else { return false }
+    let axes = graph.type(result).shape.indices.map { Expr.axis(Axis(id: $0, name: "i")) }
+    var isElementwise = true
+    let context = PullContext(types: graph.types(graph[node]), dim: { _ in .size(0) }) { operand, index, condition in
+      if condition != nil { isElementwise = false }
+      guard let value = graph[node].operands[operand] else { return .int(0) }
+      let shape = graph.type(value).shape
+      let shift = axes.count - shape.count
+      for (axis, position) in index.enumerated() where shape[axis] != 1 {
+        if shift < 0 || position != axes[axis + shift] { isElementwise = false }
+      }
+      return .constant(1, graph.type(value).dtype.computeType)
+    }
+    _ = body(context, axes)
+    return isElementwise
+  }
+
+  /// The arithmetic of one element, with operands for free; 0 for pure movement.
+  private func arithmeticCost(_ node: NodeID) -> Double {
+    guard case .pointwise(let body) = state.lowerings[node.index], let result = graph[node].results.first else { return 0 }
+    let axes = graph.type(result).shape.indices.map { Expr.axis(Axis(id: $0, name: "i")) }
+    let context = PullContext(types: graph.types(graph[node]), dim: { _ in .size(0) }) { operand, index, condition in
+      let dtype = graph[node].operands[operand].map { graph.type($0).dtype } ?? .f32
+      return .load(operand, dtype, at: flatOffset(index, index.map { _ in .size(1) }), guard: condition)
+    }
+    return body(context, axes).reduce(0) { $0 + $1.arithmeticCost }
+  }
+
+  // MARK: What is stored
+
+  /// Stores what regions read as whole tensors, what they produce for others, and what is read too often to repeat.
+  private mutating func storeBoundaries() {
+    // Region results that are read outside their region.
+    for index in regions.indices {
+      let members = Set(regions[index].nodes.map(\.index))
+      var outputs: [ValueID] = []
+      for node in regions[index].nodes {
+        for result in graph[node].results {
+          let isReadOutside = state.users[result.index].contains { !members.contains($0.index) }
+          if state.isOutput[result.index] || isReadOutside { outputs.append(result) }
+        }
+      }
+      if case .loops = regions[index].kind { outputs = regions[index].outputs }
+      if outputs.isEmpty { outputs = regions[index].outputs }
+      regions[index].outputs = outputs
+      for output in outputs { state.store(output) }
+    }
+    for output in graph.outputs { storeRoot(output.value) }
+    // From the end to the start, so that a decision about a value knows those about its users.
+    for id in graph.nodeIDs.reversed() where owner[id.index] == nil {
+      for result in graph[id].results where !state.isStored(result) && mustStore(result, of: id) { storeRoot(result) }
+    }
+    for id in graph.nodeIDs {
+      switch state.lowerings[id.index] {
+      case .loops:
+        for operand in graph[id].operands { if let operand, !state.isConstant(operand) { storeRoot(operand) } }
+      case .contraction(let contraction):
+        for (number, index) in [contraction.a, contraction.b].enumerated() {
+          if let operand = graph[id].operands[number] { storeOperand(operand, index, contraction) }
+        }
+      default: break
+      }
+    }
+  }
+
+  /// Stores a value; a reshape's by storing its operand, whose memory it shares.
+  private func storeRoot(_ value: ValueID) {
+    guard case .reshape? = state.lowering(of: value), let source = graph.producer(value)?.operands[0] else {
+      if !state.isConstant(value) { state.store(value) }
+      return
+    }
+    storeRoot(source)
+  }
+
+  /// Stores what a contraction reads: the value under a chain of views where the views leave strides, else the operand.
+  private func storeOperand(
+    _ operand: ValueID, _ index: [ContractionLowering.Index], _ contraction: ContractionLowering
+  ) {
+    var base = operand
+    while !state.isStored(base), let producer = graph[base].producer, owner[producer.index] == nil,
+      let source = graph[producer].operands.first.flatMap({ $0 })
+    {
+      if case .reshape = state.lowerings[producer.index] {} else if !isMovement(producer) { break }
+      if graph[producer].operands.count > 1 { break }
+      base = source
+    }
+    let wasStored = state.isStored(base) || state.isConstant(base)
+    if !wasStored { state.store(base) }
+    if ContractionOperand.canRead(operand, index, contraction, state) { return }
+    if !wasStored && base != operand { state.forget(base) }
+    storeRoot(operand)
+  }
+
+  private func mustStore(_ value: ValueID, of id: NodeID) -> Bool {
+    guard isPointwise(id) else {
+      if case .reshape = state.lowerings[id.index] { return false }
+      return true
+    }
+    if state.isConstant(value) { return false }
+    if !state.options.fuses { return true }
+    let users = state.users[value.index]
+    let cost = arithmeticCost(id)
+    let operandCount = graph[id].operands.filter { operand in operand.map { !state.isConstant($0) } ?? false }.count
+    // Work that would be repeated: several readers, or readers that touch an element more than once.
+    let repeats = users.count > 1 || users.contains { readsRepeatedly($0, value) }
+    if repeats && (cost > 2 || (cost > 0 && operandCount > 1) || operandCount > 2) { return true }
+    // Very long chains make very large kernels.
+    return chainLength(value) % 24 == 23
+  }
+
+  /// The longest chain of computed operators below a value.
+  private func chainLength(_ value: ValueID) -> Int {
+    var (length, frontier) = (0, [value])
+    while !frontier.isEmpty && length < 64 {
+      var next: [ValueID] = []
+      for value in frontier.prefix(64) {
+        guard !state.isStored(value), let producer = graph[value].producer, owner[producer.index] == nil else { continue }
+        next += graph[producer].operands.compactMap { $0 }
+      }
+      frontier = next
+      length += 1
+    }
+    return length
+  }
+
+  private func readsRepeatedly(_ node: NodeID, _ value: ValueID) -> Bool {
+    switch state.lowerings[node.index] {
+    case .contraction: return true
+    case .reduction(let reduction): return reduction.axes == nil
+    case .reshape:
+      guard let result = graph[node].results.first else { return false }
+      return state.users[result.index].count > 1 || state.users[result.index].contains { readsRepeatedly($0, result) }
+    case .pointwise:
+      guard let result = graph[node].results.first else { return false }
+      let (from, to) = (graph.type(value).elementCount, graph.type(result).elementCount)
+      if from == 1 { return false }
+      if from != to && !(isMovement(node)) { return true }
+      return false
+    default: return false
+    }
+  }
+
+  private func isMovement(_ node: NodeID) -> Bool { isPointwise(node) && arithmeticCost(node) == 0 }
+
+  private mutating func formPointwise() {
+    for id in graph.nodeIDs where owner[id.index] == nil {
+      guard case .pointwise = state.lowerings[id.index] else { continue }
+      let outputs = graph[id].results.filter(state.isStored)
+      if outputs.isEmpty { continue }
+      regions.append(Region(kind: .pointwise, nodes: [id], outputs: outputs))
+    }
+  }
+
+  // MARK: Order
+
+  /// The regions in an order in which everything is written before it is read.
+  private func ordered() -> [Region] {
+    var writer: [ValueID: Int] = [:]
+    for (index, region) in regions.enumerated() { for output in region.outputs { writer[output] = index } }
+    /// Stored values that a region reads.
+    func reads(_ region: Region) -> [ValueID] {
+      var found: [ValueID] = []
+      let members = Set(region.nodes.map(\.index))
+      var seen: Set<ValueID> = []
+      var frontier = region.nodes.flatMap { graph[$0].operands.compactMap { $0 } }
+      while let value = frontier.popLast() {
+        guard seen.insert(value).inserted else { continue }
+        if let producer = graph[value].producer, members.contains(producer.index) { continue }
+        if state.isStored(value) {
+          found.append(value)
+        } else if let producer = graph.producer(value) {
+          frontier += producer.operands.compactMap { $0 }
+        }
+      }
+      return found
+    }
+    let needs = regions.map { region in Set(reads(region).compactMap { writer[$0] }) }
+    // The original order of the regions' last nodes, as far as needs allow.
+    let rank = regions.map { region in region.nodes.map(\.index).min() ?? 0 }
+    var users = [[Int]](repeating: [], count: regions.count)
+    var missing = [Int](repeating: 0, count: regions.count)
+    for (index, set) in needs.enumerated() {
+      missing[index] = set.count
+      for need in set { users[need].append(index) }
+    }
+    var ready = regions.indices.filter { missing[$0] == 0 }
+    var order: [Region] = []
+    while let place = ready.indices.min(by: { rank[ready[$0]] < rank[ready[$1]] }) {
+      let index = ready.remove(at: place)
+      order.append(regions[index])
+      for user in users[index] {
+        missing[user] -= 1
+        if missing[user] == 0 { ready.append(user) }
+      }
+    }
+    return order
+  }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each kind of region becomes: a kernel and what it is called with.
+
+import GraphIR
+import KernelIR
+import TensorCore
+
+/// A kernel and the call of it that computes one region.
+struct LoweredKernel {
+  var kernel: Kernel
+  var arguments: [Argument]
+  /// The run-time sizes, in order.
+  var sizes: [Dim]
+  var tiles: Dim
+}
+
+extension KernelScope {
+  func lowered(name: String, tileAxis: Axis, tiles: Dim, body: [Statement]) -> LoweredKernel {
+    let tileCount = size(tiles)
+    let kernel = finish(name: name, tileAxis: tileAxis, tiles: tileCount, body: body)
+    return LoweredKernel(
+      kernel: kernel, arguments: arguments, sizes: sizeNames.map { Dim(symbol: $0) }, tiles: tiles)
+  }
+
+  /// Stores an element of a result at its index.
+  func store(_ value: ValueID, at index: [Expr], _ element: Expr) -> Statement {
+    let type = context.graph.type(value)
+    let number = buffer(.value(value), type.dtype, .write)
+    return .store(
+      buffer: number, offset: flatOffset(index, sizes(type.shape)), value: element.cast(to: type.dtype.computeType),
+      guard: nil)
+  }
+}
+
+/// A loop nest over an index space, whose outer part is split into tiles.
+struct IndexSpace {
+  var axes: [(axis: Axis, extent: Dim)]
+
+  /// The index of a tensor shape over fresh axes; axes of size 1 get no loop.
+  static func over(_ shape: [Dim], _ scope: KernelScope) -> (space: IndexSpace, index: [Expr]) {
+    var axes: [(axis: Axis, extent: Dim)] = []
+    let index = shape.enumerated().map { number, extent -> Expr in
+      if extent == 1 { return .int(0) }
+      let axis = scope.axis("i\(number)")
+      axes.append((axis, extent))
+      return .axis(axis)
+    }
+    return (IndexSpace(axes: axes), index)
+  }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all parts of lowering share: the graph, how each node lowers, and which values are stored in memory.
+
+import GraphIR
+import KernelIR
+import TensorCore
+
+/// The processor's facts that schedules depend on.
+package struct ScheduleTarget: Sendable, Hashable {
+  /// f32 elements of a vector register.
+  package var lanes: Int
+  /// Vector registers.
+  package var registers: Int
+  package init(lanes: Int, registers: Int) {
+    self.lanes = lanes
+    self.registers = registers
+  }
+}
+
+/// How much of the optimizer runs; every level gives the same values within rounding.
+package struct LoweringOptions: Sendable, Hashable {
+  package var target: ScheduleTarget
+  /// Without fusion every operator is a kernel of its own.
+  package var fuses: Bool
+  package init(target: ScheduleTarget, fuses: Bool = true) {
+    self.target = target
+    self.fuses = fuses
+  }
+}
+
+final class LoweringState {
+  let graph: Graph
+  let lowerings: [Lowering]
+  let options: LoweringOptions
+  let users: [[NodeID]]
+  let isOutput: [Bool]
+  /// Values that have memory of their own (inputs, and what the fusion decided to keep).
+  private var stored: [Bool]
+
+  init(_ graph: Graph, _ options: LoweringOptions) {
+    self.graph = graph
+    self.options = options
+    lowerings = graph.nodes.map { $0.operation.lower(graph.types($0)) }
+    users = graph.users()
+    var outputs = [Bool](repeating: false, count: graph.values.count)
+    for output in graph.outputs { outputs[output.value.index] = true }
+    isOutput = outputs
+    stored = [Bool](repeating: false, count: graph.values.count)
+    for input in graph.inputs { stored[input.index] = true }
+  }
+
+  func isStored(_ value: ValueID) -> Bool { stored[value.index] }
+  func store(_ value: ValueID) { stored[value.index] = true }
+  func forget(_ value: ValueID) { stored[value.index] = false }
+
+  func isConstant(_ value: ValueID) -> Bool { constant(value) != nil }
+  func constant(_ value: ValueID) -> Tensor? { (graph.producer(value)?.operation as? Constant)?.value.tensor }
+
+  func lowering(of value: ValueID) -> Lowering? { graph[value].producer.map { lowerings[$0.index] } }
+
+  /// Runs the kernel passes over a finished kernel.
+  func simplify(_ kernel: Kernel, sizeNames: [String]) -> Kernel {
+    simplifyIndices(kernel)
+  }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a constant operand of a contraction is laid out for the micro-kernel.
+
+import TensorCore
+
+/// A constant packed as `[batch][panel][depth][panelWidth]`: for each batch index and each panel of columns, the
+/// elements in the order the micro-kernel reads them, the last panel padded with zeros.
+package struct Packing: Hashable, Sendable {
+  /// One axis of the packed operand: its extent and its stride in the constant, in elements.
+  package struct Axis: Hashable, Sendable {
+    package var extent: Int
+    package var stride: Int
+    package init(extent: Int, stride: Int) {
+      self.extent = extent
+      self.stride = stride
+    }
+  }
+
+  /// Where the element at index 0 of all axes is in the constant.
+  package var offset: Int
+  package var batch: [Axis]
+  package var depth: [Axis]
+  package var columns: [Axis]
+  package var panelWidth: Int
+
+  package init(offset: Int, batch: [Axis], depth: [Axis], columns: [Axis], panelWidth: Int) {
+    self.offset = offset
+    self.batch = batch
+    self.depth = depth
+    self.columns = columns
+    self.panelWidth = panelWidth
+  }
+
+  package var batchCount: Int { batch.reduce(1) { $0 * $1.extent } }
+  package var depthCount: Int { depth.reduce(1) { $0 * $1.extent } }
+  package var columnCount: Int { columns.reduce(1) { $0 * $1.extent } }
+  package var panelCount: Int { (columnCount + panelWidth - 1) / panelWidth }
+  /// Elements of one batch index.
+  package var batchStride: Int { panelCount * depthCount * panelWidth }
+  package var elementCount: Int { batchCount * batchStride }
+
+  package var description: String {
+    "[\(batch.isEmpty ? "" : "\(batchCount), ")\(panelCount), \(depthCount), \(panelWidth)] panels"
+  }
+
+  /// Writes the packed elements of `size` bytes each to zeroed memory of `elementCount` elements.
+  package func pack(from source: UnsafeRawBufferPointer, size: Int, to target: UnsafeMutableRawBufferPointer) {
+    guard let from = source.baseAddress, let into = target.baseAddress else { return }
+    let columnOffsets = Packing.offsets(columns)
+    let depthOffsets = Packing.offsets(depth)
+    var place = 0
+    for base in Packing.offsets(batch) {
+      for panel in 0..<panelCount {
+        let first = panel * panelWidth
+        let width = min(panelWidth, columnOffsets.count - first)
+        // Panels whose columns are neighbours in the constant are copied row by row.
+        let isContiguous = (1..<max(width, 1)).allSatisfy { columnOffsets[first + $0] == columnOffsets[first] + $0 }
+        for k in depthOffsets {
+          if isContiguous {
+            memoryCopy(into + place * size, from + (offset + base + k + columnOffsets[first]) * size, width * size)
+          } else {
+            for column in 0..<width {
+              memoryCopy(
+                into + (place + column) * size, from + (offset + base + k + columnOffsets[first + column]) * size, size)
+            }
+          }
+          place += panelWidth
+        }
+      }
+    }
+  }
+
+  private func memoryCopy(_ to: UnsafeMutableRawPointer, _ from: UnsafeRawPointer, _ count: Int) {
+    if count == 4 {
+      to.storeBytes(of: from.loadUnaligned(as: UInt32.self), as: UInt32.self)
+    } else {
+      to.copyMemory(from: from, byteCount: count)
+    }
+  }
+
+  /// The flat offsets of all indices of some axes in row-major order.
+  private static func offsets(_ axes: [Axis]) -> [Int] {
+    axes.reduce([0]) { outer, axis in outer.flatMap { base in (0..<axis.extent).map { base + $0 * axis.stride } } }
+  }
+}
