@@ -107,6 +107,9 @@ let package = Package(
       exclude: ["Fixtures", "make_fixtures.py"], swiftSettings: swift),
     tests("KernelIRTests", of: ["KernelIR", "TensorCore", "GraphSupport"]),
     tests("RuntimeTests", of: ["LaminaRuntime", "CLaminaRuntime", "PlanIR", "TensorCore"]),
+    tests(
+      "GraphLoweringTests",
+      of: ["GraphLowering", "GraphOptimizer", "GraphOps", "GraphIR", "KernelIR", "PlanIR", "TensorCore"]),
     tests("PlanIRTests", of: ["PlanIR", "TensorCore", "GraphSupport"]),
   ]
 )

@@ -153,6 +153,15 @@ final class KernelScope {
     return result
   }
 
+  /// Values of the kernel's own nodes are computed here wherever they are read, though others read them from memory.
+  func bindMembers(_ nodes: some Sequence<NodeID>) {
+    for node in nodes {
+      for value in context.graph[node].results where bound[value] == nil {
+        bound[value] = { [unowned self] index in compute(value, at: index) }
+      }
+    }
+  }
+
   /// What a lowering's closures read through.
   func pullContext(_ node: Node, _ condition: Expr? = nil) -> PullContext {
     PullContext(types: context.graph.types(node), dim: size) { [self] operand, index, inner in

@@ -145,7 +145,7 @@ private struct MatrixLowering {
       parts = splitOffset(.axis(tileAxis), batchSizes + [scope.size(panelCount), scope.size(rowBlocks)])
     } else {
       let split = splitOffset(.axis(tileAxis), [scope.size(panelCount)] + batchSizes + [scope.size(rowBlocks)])
-      parts = Array(split[1...batch.count]) + [split[0], split[batch.count + 1]]
+      parts = Array(split[1..<1 + batch.count]) + [split[0], split[batch.count + 1]]
     }
     let panel = parts[batch.count]
     let block = parts[batch.count + 1]
@@ -164,6 +164,7 @@ private struct MatrixLowering {
     let product = graph[anchor].results[0]
     let productType = graph.type(product).dtype.computeType
     scope.bound[product] = { _ in Expr.local(accumulator).cast(to: productType) }
+    scope.bindMembers(region.nodes.dropFirst())
     let position = contraction.output.map { index[$0] }
 
     let aOffset = offset(of: a, index)

@@ -25,6 +25,7 @@ func lowerReduction(_ region: Region, anchor: NodeID, _ state: LoweringState) ->
   let overInner = vectorisesReduction(element, space, inner, scope)
   let (define, accumulate, value) = accumulation(reduction, element, inner, scope)
   scope.bound[node.results[0]] = { reduction.finish(context, $0, value) }
+  scope.bindMembers(region.nodes.dropFirst())
   let stores = region.outputs.map { scope.store($0, at: index, scope.pull($0, at: index)) }
   let loops = nest(inner.filter { $0.extent != 1 }, scope, innermost: overInner ? .vector(unroll: 4) : .serial, accumulate)
   let body = define + loops + stores

@@ -110,7 +110,7 @@ private struct RowLowering {
     for (value, length) in keptRows {
       scratch[value] = scope.addScratch("row\(scratch.count)", graph.type(value).dtype.computeType, count: length)
     }
-    bindMembers(index)
+    scope.bindMembers(rows.nodes.filter { !isReduction($0) })
     for pass in 0...last {
       scope.forgetPulled()
       var inside: [Statement] = []
@@ -177,14 +177,6 @@ private struct RowLowering {
     let result = graph[id].results[0]
     let outer = rowResultIndex(result, index)
     return reduction.element(scope.pullContext(graph[id]), outer, rows.axes.map { index[$0] })
-  }
-
-  /// Values of the region are computed here wherever they are read, though others may read them from memory.
-  private func bindMembers(_ index: [Expr]) {
-    for id in rows.nodes where !isReduction(id) {
-      guard let value = graph[id].results.first else { continue }
-      scope.bound[value] = { [scope] at in scope.compute(value, at: at) }
-    }
   }
 
   /// Full rows that more than one pass reads and that are expensive enough to keep.
