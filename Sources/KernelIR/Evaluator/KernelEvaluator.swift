@@ -41,9 +41,10 @@ package struct KernelEvaluator {
           + "sizes, found \(buffers.count) and \(sizes.count)")
     }
     var compiler = EvaluationCompiler(kernel)
-    let steps = compiler.steps(kernel.body)
+    // Before the body, whose expressions' places would seem to hold equal ones of the tile count.
     var tileCode: [EvaluationInstruction] = []
     let tileCount = compiler.slot(kernel.tiles, &tileCode)
+    let steps = compiler.steps(kernel.body)
     var evaluator = KernelEvaluator(kernel, sizes, slots: compiler.total)
     evaluator.buffers = zip(buffers, kernel.parameters).map { ElementBuffer($0, $1.dtype) }
     let scratch = try kernel.scratch.map { scratch in
