@@ -44,9 +44,3 @@ extension Statement {
 func simplifyIndex(_ expr: Expr, ranges: [Axis: Expr]) -> Expr { expr }
 func simplifyIndices(_ kernel: Kernel) -> Kernel { kernel }
 struct KernelCost { var nanosecondsPerTile = 100.0; init(_ kernel: Kernel, sizes: [Int]) {} }
-extension Contract.Tile {
-  static func choose(rows: Int?, columns: Int?, depth: Int?, lanes: Int, registers: Int) -> Contract.Tile {
-    if rows == 1 { return Contract.Tile(rows: 1, columns: 8 * lanes, unroll: 2) }
-    return Contract.Tile(rows: 12, columns: 2 * lanes)
-  }
-}
