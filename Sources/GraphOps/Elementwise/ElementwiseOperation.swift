@@ -29,6 +29,11 @@ extension ElementwiseOperation {
   package func reference(_ x: [Int64], _ dtype: DType) -> Int64 { Int64(saturating: reference(x.map(Double.init))) }
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
+    [try inferElementwise(operands)]
+  }
+
+  /// The result type for operands of one element type of the domain that broadcast.
+  func inferElementwise(_ operands: [TensorType?]) throws(TypeError) -> TensorType {
     let types = operands.compactMap { $0 }
     guard let first = types.first else { throw TypeError("'\(Self.name)' needs an operand") }
     for (index, type) in types.enumerated() {
@@ -43,7 +48,7 @@ extension ElementwiseOperation {
           note: "convert one with Cast")
       }
     }
-    return [TensorType(resultType(first.dtype), try broadcast(types, for: Self.name))]
+    return TensorType(resultType(first.dtype), try broadcast(types, for: Self.name))
   }
 
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
@@ -78,13 +83,16 @@ extension ElementwiseOperation {
     }
   }
 
-  package static func sample(_ random: inout SampleSource) -> Sample {
+  package static func sample(_ random: inout SampleSource) -> Sample { sampleElementwise(Self(), &random) }
+
+  /// An instance with operands of one element type, the first of the result's shape.
+  static func sampleElementwise(_ operation: Self, _ random: inout SampleSource) -> Sample {
     let dtype = random.dtype(DType.allCases.filter { domain.contains($0) && $0 != .i4 && $0 != .u4 })
     let shape = random.shape()
-    let types = operands.indices.map { index in
+    let count = operands.last?.kind == .variadic ? random.int(1...4) : operands.count
+    let types = (0..<count).map { index in
       TensorType(dtype, (index == 0 ? shape : random.broadcastable(to: shape)).map { Dim($0) })
     }
-    return Sample(
-      Self(), types, ranges: Dictionary(uniqueKeysWithValues: types.indices.map { ($0, sampleRange) }))
+    return Sample(operation, types, ranges: Dictionary(uniqueKeysWithValues: types.indices.map { ($0, sampleRange) }))
   }
 }

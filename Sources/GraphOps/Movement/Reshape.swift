@@ -65,7 +65,7 @@ package struct Reshape: Operation {
 
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
     guard let seed = context.seeds[0], let x = context.operands[0] else { return [nil] }
-    return [try context.emit(Reshape(shape: context.type(x).shape), seed)]
+    return [try context.emit(Reshape(exactly: context.type(x).shape), seed)]
   }
 
   package static var rules: [Rule] {

@@ -18,7 +18,7 @@ package struct ReduceSum: ReductionOperation {
     noopWithEmptyAxes = true
   }
 
-  package var combiner: Combiner { .sum }
+  package func combiner(_ dtype: DType) -> Combiner { .sum }
   package func reference(_ group: [Double]) -> Double { group.reduce(0, +) }
   package func reference(_ group: [Int64], _ dtype: DType) -> Int64 { group.reduce(0, &+) }
 
@@ -34,7 +34,7 @@ extension GradientContext {
   package mutating func spread(_ value: ValueID, overReduced axes: [Int], of operand: ValueID) throws(TypeError) -> ValueID {
     let shape = type(operand).shape
     let kept = shape.indices.map { axes.contains($0) ? Dim(1) : shape[$0] }
-    let aligned = type(value).shape == kept ? value : try emit(Reshape(shape: kept), value)
+    let aligned = type(value).shape == kept ? value : try emit(Reshape(exactly: kept), value)
     return try emit(Expand(shape: shape), aligned)
   }
 }

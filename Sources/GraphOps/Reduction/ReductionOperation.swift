@@ -18,7 +18,8 @@ package protocol ReductionOperation: Operation {
   /// The meaning on the elements of one group.
   func reference(_ group: [Double]) -> Double
   func reference(_ group: [Int64], _ dtype: DType) -> Int64
-  var combiner: Combiner { get }
+  /// How elements of a type are combined.
+  func combiner(_ dtype: DType) -> Combiner
   /// The type elements are combined in.
   func accumulator(_ dtype: DType) -> DType
   /// An element before it is combined.
@@ -34,6 +35,9 @@ extension ReductionOperation {
   package static var accuracy: Accuracy { .accumulation }
   package func resultType(_ dtype: DType) -> DType { dtype }
   package func accumulator(_ dtype: DType) -> DType { dtype.computeType }
+  package func reference(_ group: [Int64], _ dtype: DType) -> Int64 {
+    dtype.integer(saturating: reference(group.map(Double.init)))
+  }
   package func element(_ x: Expr) -> Expr { x }
   package func finish(_ x: Expr, count: Expr) -> Expr { x }
 
@@ -54,7 +58,9 @@ extension ReductionOperation {
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
     guard let type = operands[0] else { throw TypeError("'\(Self.name)' needs an operand") }
     guard Self.domain.contains(type.dtype) else {
-      throw TypeError("'\(Self.name)' does not take \(type.dtype)", operand: 0)
+      throw TypeError(
+        "'\(Self.name)' does not take \(type.dtype)", operand: 0,
+        note: "it takes \(DType.allCases.filter(Self.domain.contains).map(\.name).joined(separator: ", "))")
     }
     let reduced = try reducedAxes(rank: type.rank)
     var shape: [Dim] = []
@@ -99,7 +105,7 @@ extension ReductionOperation {
     let target = types.results[0].dtype.computeType
     return .reduction(
       ReductionLowering(
-        extents: reduced.map { input.shape[$0] }, kind: .combine(combiner), accumulator: accumulator(input.dtype),
+        extents: reduced.map { input.shape[$0] }, kind: .combine(combiner(input.dtype)), accumulator: accumulator(input.dtype),
         axes: reduced,
         element: { context, index, inner in
           var next = 0
@@ -119,7 +125,9 @@ extension ReductionOperation {
         }))
   }
 
-  package static func sample(_ random: inout SampleSource) -> Sample {
+  package static func sample(_ random: inout SampleSource) -> Sample { sampleReduction(&random) }
+
+  static func sampleReduction(_ random: inout SampleSource) -> Sample {
     let dtype = random.dtype(DType.allCases.filter(domain.contains))
     let shape = random.shape(minRank: 1)
     var operation = Self()
@@ -127,4 +135,9 @@ extension ReductionOperation {
     operation.keepDims = random.bool()
     return Sample(operation, [TensorType(dtype, shape.map { Dim($0) })])
   }
+}
+
+extension DType {
+  /// The type that sums of this type are kept in where they must not wrap early.
+  var sumType: DType { isFloat ? computeType : self == .u64 ? .u64 : .i64 }
 }

@@ -70,6 +70,6 @@ extension GradientContext {
     let shift = from.rank - to.rank
     let axes = from.shape.indices.filter { $0 < shift || (to.shape[$0 - shift] == 1 && from.shape[$0] != 1) }
     let sum = try emit(ReduceSum(axes: axes, keepDims: true), gradient)
-    return shift == 0 ? sum : try emit(Reshape(shape: to.shape), sum)
+    return shift == 0 ? sum : try emit(Reshape(exactly: to.shape), sum)
   }
 }

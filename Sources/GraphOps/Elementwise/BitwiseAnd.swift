@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bits of both operands.
+
+import GraphIR
+import KernelIR
+import TensorCore
+
+package struct BitwiseAnd: IntegerOperation {
+  package static let name = "BitwiseAnd"
+  package static let summary = "Each bit of a and b, with broadcasting."
+  package static let operands = [Slot("A"), Slot("B")]
+  package static let domain = DType.integers
+  package init() {}
+
+  package func reference(_ x: [Int64], _ dtype: DType) -> Int64 { x[0] & x[1] }
+  package func scalar(_ x: [Expr]) -> Expr { .binary(.and, x[0], x[1]) }
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The position of the largest element of an axis.
+
+import GraphIR
+import KernelIR
+
+package struct ArgMax: ExtremeIndexOperation {
+  package static let name = "ArgMax"
+  package static let summary = "The index (i64) of the largest element along an axis; the first NaN wins over numbers."
+  package static let combiner = Combiner.max
+  package var axis = 0
+  package var keepDims = true
+  package var selectLastIndex = false
+  package init() {}
+  package init(axis: Int, keepDims: Bool = true) {
+    self.axis = axis
+    self.keepDims = keepDims
+  }
+}
