@@ -71,7 +71,7 @@ let package = Package(
 
     // Row 4: vocabulary.
     row("GraphOps", on: ["GraphIR", "KernelIR", "TensorCore", "GraphSupport"]),
-    row("GraphLayers", on: ["GraphOps", "GraphIR", "GraphLanguage", "TensorCore", "GraphSupport"]),
+    row("GraphLayers", on: ["GraphOps", "GraphIR", "GraphLanguage", "TensorFiles", "TensorCore", "GraphSupport"]),
     row("PlanIR", on: ["TensorCore", "GraphSupport", "CLaminaRuntime"]),
 
     // Row 5: steps.
