@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tensors named on the command line.
+
+import ArgumentParser
+import GraphSupport
+import TensorCore
+import TensorFiles
+
+/// `NAME=PATH`, split at the last `=` (names may hold one); without a name the whole text is the path.
+func namedPath(_ text: String, names: [String]) -> (name: String?, path: String) {
+  if let equals = text.lastIndex(of: "=") {
+    let name = String(text[..<equals])
+    let path = String(text[text.index(after: equals)...])
+    if names.contains(name) || !fileExists(text) { return (name, path) }
+  }
+  return (nil, text)
+}
+
+/// The inputs of a model from `--input` arguments, in order. Throws with every input that is missing or unknown.
+func readInputs(_ arguments: [String], _ ports: [(name: String, type: TensorType)]) throws -> [Tensor] {
+  let names = ports.map(\.name)
+  let listing = Diagnostic.Note("the inputs are " + ports.map { "'\($0.name)' \($0.type)" }.joined(separator: ", "))
+  var tensors: [String: Tensor] = [:]
+  var findings: [Diagnostic] = []
+  for argument in arguments {
+    let (name, path) = namedPath(argument, names: names)
+    if let name {
+      guard let port = ports.first(where: { $0.name == name }) else {
+        findings.append(
+          Diagnostic(
+            .error, "unknown-input", "the model has no input '\(name)'", notes: [listing],
+            fixIt: nearest(name, among: names).map { "did you mean '\($0)'?" }))
+        continue
+      }
+      tensors[name] = try readTensor(path, expecting: port.type, name: name)
+    } else if ports.count == 1, let port = ports.first {
+      tensors[port.name] = try readTensor(path, expecting: port.type, name: port.name)
+    } else {
+      for (name, tensor) in try readTensors(path) where names.contains(name) { tensors[name] = tensor }
+    }
+  }
+  for port in ports where tensors[port.name] == nil && !findings.contains(where: { $0.id == "unknown-input" }) {
+    findings.append(
+      Diagnostic(
+        .error, "missing-input", "input '\(port.name)' \(port.type) is missing",
+        notes: [listing, Diagnostic.Note("give it with --input \(ports.count == 1 ? "" : "\(port.name)=")PATH, or all with --random SEED")]))
+  }
+  if !findings.isEmpty { throw DiagnosticsError(findings) }
+  return ports.compactMap { tensors[$0.name] }
+}
+
+/// Random inputs: floats uniform in -1...1, integers in 0...9, the same for the same seed everywhere.
+func randomInputs(
+  _ ports: [(name: String, type: TensorType)], seed: Int, dims: [String: Int]
+) throws -> [Tensor] {
+  var state = UInt64(bitPattern: Int64(seed))
+  func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+  return try ports.map { port in
+    let shape = port.type.shape.compactMap { $0.evaluate(dims) }
+    guard shape.count == port.type.rank, let tensor = Tensor(zeros: port.type.dtype, shape) else {
+      throw DiagnosticsError("random-input", "input '\(port.name)' \(port.type) needs its sizes: give them with --dim")
+    }
+    for index in 0..<tensor.count {
+      if port.type.dtype.isFloat {
+        tensor.set(index, Double(next() >> 40) * 0x1p-23 - 1)
+      } else {
+        tensor.set(index, integer: Int64(next() % (port.type.dtype == .bool ? 2 : 10)))
+      }
+    }
+    return tensor
+  }
+}
+
+/// Writes the outputs that `--output` arguments ask for and returns the names of the others.
+func writeOutputs(_ arguments: [String], _ outputs: [(name: String, tensor: Tensor)]) throws -> [String] {
+  var written: [(reference: String, name: String, tensor: Tensor)] = []
+  var names: Set<String> = []
+  for argument in arguments {
+    let (name, path) = namedPath(argument, names: outputs.map(\.name))
+    if let name {
+      guard let output = outputs.first(where: { $0.name == name }) else {
+        throw DiagnosticsError([
+          Diagnostic(
+            .error, "unknown-output", "the model has no output '\(name)'",
+            notes: [Diagnostic.Note("the outputs are \(outputs.map { "'\($0.name)'" }.joined(separator: ", "))")],
+            fixIt: nearest(name, among: outputs.map(\.name)).map { "did you mean '\($0)'?" })
+        ])
+      }
+      written.append((path, name, output.tensor))
+      names.insert(name)
+    } else {
+      for output in outputs {
+        written.append((path, output.name, output.tensor))
+        names.insert(output.name)
+      }
+    }
+  }
+  try writeTensors(written)
+  return outputs.map(\.name).filter { !names.contains($0) }
+}
+
+/// Whether a path names something.
+private func fileExists(_ path: String) -> Bool { FileReader.exists(path) }

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lamina build`: writes files that run without the compiler.
+
+import ArgumentParser
+import ExecutableLinker
+import GraphIR
+import GraphLowering
+import GraphSupport
+import KernelIR
+import LLVMBackend
+import Lamina
+import PlanIR
+import TensorCore
+
+struct Build: ParsableCommand {
+  enum Emit: String, ExpressibleByArgument, CaseIterable {
+    case executable, shared, `static`, object, header, llvm, asm
+  }
+
+  static let configuration = CommandConfiguration(
+    abstract: "Compile a model to an executable or a library.",
+    discussion: """
+      Example: lamina build graphs/digits.graph -o digits && ./digits --help
+
+      The executable needs nothing but the C library. --weights-beside FILE leaves the weights in a file of their own.
+      """)
+
+  @OptionGroup var model: ModelOptions
+  @Option(name: .shortAndLong, help: ArgumentHelp("Where to write.", valueName: "path"))
+  var output: String
+  @Option(help: "What to write: executable, shared, static, object, header, llvm or asm.")
+  var emit = Emit.executable
+  @Option(help: ArgumentHelp("Write the weights to this file beside the result.", valueName: "path"))
+  var weightsBeside: String?
+  @Option(help: ArgumentHelp("The processor: native, x86-64-v2, x86-64-v3 or x86-64-v4.", valueName: "name"))
+  var cpu: String?
+  @OptionGroup var options: OutputOptions
+
+  func run() throws {
+    options.apply()
+    let source = try model.load()
+    if !options.quiet && !options.json { Terminal.report(source.resolved.warnings) }
+    var compile = try compileOptions()
+    if let cpu { compile.target = try TargetDescription.named(cpu) }
+    let lowered: LoweredModel
+    switch emit {
+    case .llvm, .asm:
+      lowered = try CompiledModel.lower(source.graph, compile)
+      let compiler = KernelCompiler(target: compile.target)
+      let texts = try lowered.kernels.map {
+        emit == .llvm ? try compiler.llvmText($0) : try compiler.assembly($0)
+      }
+      try AtomicFile.write(texts.joined(separator: "\n"), to: output)
+    case .header:
+      lowered = try CompiledModel.lower(source.graph, compile)
+      try ModelLinker(plan: lowered.plan, kernels: []).writeHeader(to: output)
+    case .executable, .shared, .static, .object:
+      guard let kind = ModelLinker.Output(rawValue: emit.rawValue) else { return }
+      lowered = try buildFile(
+        source.graph, compile, kind, to: output, weights: weightsBeside.map { .beside($0) } ?? .inside)
+    }
+    if options.quiet { return }
+    let size = FileReader.size(output) ?? 0
+    let plan = lowered.plan
+    if options.json {
+      Terminal.print(
+        "{\"path\": \(jsonString(output)), \"bytes\": \(size), \"weights\": \(plan.weightsByteCount), "
+          + "\"kernels\": \(plan.kernels.count), \"steps\": \(plan.steps.count)}")
+    } else {
+      Terminal.print(
+        "\(output)  \(bytesText(size))  (weights \(bytesText(plan.weightsByteCount)), \(plan.kernels.count) "
+          + "kernel\(plan.kernels.count == 1 ? "" : "s"), \(plan.steps.count) step\(plan.steps.count == 1 ? "" : "s"))")
+      if emit == .executable { Terminal.print("next: \(output.contains("/") ? output : "./\(output)") --help") }
+    }
+  }
+}

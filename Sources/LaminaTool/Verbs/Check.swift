@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lamina check`: every error in one go, else what the model is made of.
+
+import ArgumentParser
+import GraphIR
+import GraphLanguage
+import GraphLayers
+import GraphSupport
+import Lamina
+import TensorCore
+
+struct Check: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show every error and warning, or a table of the model.",
+    discussion: "Example: lamina check graphs/cifar10.graph")
+
+  @Argument(help: ArgumentHelp("The files.", valueName: "file"))
+  var files: [String]
+  @Option(help: ArgumentHelp("Fix a named size.", valueName: "name=size"))
+  var dim: [String] = []
+  @Option(help: ArgumentHelp("The model to take, for files with several.", valueName: "name"))
+  var model: String?
+  @Flag(help: "Check the diagram's syntax only.")
+  var syntax = false
+  @OptionGroup var options: OutputOptions
+
+  func run() throws {
+    options.apply()
+    var failures: [Diagnostic] = []
+    for file in files {
+      do {
+        try check(file)
+      } catch let error as DiagnosticsError {
+        failures += error.diagnostics
+      }
+    }
+    if !failures.isEmpty { throw DiagnosticsError(failures) }
+  }
+
+  private func check(_ path: String) throws {
+    let (file, findings) = loadGraphFile(path)
+    guard let file, !findings.contains(where: { $0.severity == .error }) else { throw DiagnosticsError(findings) }
+    if syntax {
+      if !options.quiet { Terminal.print(options.json ? "{\"file\": \(jsonString(path)), \"errors\": 0}" : "\(path): well-formed") }
+      return
+    }
+    let dims = try ModelOptions.sizes(dim)
+    let resolved = try resolveModel(file, ResolveOptions(model: model, dims: dims))
+    Terminal.report(findings + resolved.warnings)
+    if options.quiet { return }
+    Terminal.print(options.json ? json(path, resolved) : table(path, resolved))
+  }
+
+  private func table(_ path: String, _ model: ResolvedModel) -> String {
+    let boxes = statistics(model)
+    var table = Table(headings: ["box", "operation", "type", "parameters", "FLOPs", "bytes"], numeric: [3, 4, 5])
+    for box in boxes {
+      let indent = String(repeating: "  ", count: box.path.filter { $0 == "/" }.count)
+      table.rows.append([
+        indent + (box.path.split(separator: "/").last.map(String.init) ?? box.path),
+        shortened(box.operation), box.types.map(\.description).joined(separator: ", "),
+        box.parameterCount == 0 ? "" : countText(box.parameterCount), text(box.flops), text(box.bytes),
+      ])
+    }
+    let top = boxes.filter { !$0.path.contains("/") }
+    let parameters = top.reduce(0) { $0 + $1.parameterCount }
+    table.rows.append([
+      "total", "", "", countText(parameters), text(top.reduce(Dim(0)) { $0 + $1.flops }), text(top.reduce(Dim(0)) { $0 + $1.bytes }),
+    ])
+    return "\(path)\n\(table.text)"
+  }
+
+  private func json(_ path: String, _ model: ResolvedModel) -> String {
+    let boxes = statistics(model)
+    let rows = boxes.map { box in
+      "{\"box\": \(jsonString(box.path)), \"operation\": \(jsonString(box.operation)), "
+        + "\"types\": [\(box.types.map { jsonString($0.description) }.joined(separator: ", "))], "
+        + "\"parameters\": \(box.parameterCount), \"flops\": \(number(box.flops)), \"bytes\": \(number(box.bytes))}"
+    }
+    let parameters = boxes.filter { !$0.path.contains("/") }.reduce(0) { $0 + $1.parameterCount }
+    return "{\"file\": \(jsonString(path)), \"parameters\": \(parameters), \"boxes\": [\n \(rows.joined(separator: ",\n "))]}"
+  }
+
+  private func number(_ dim: Dim) -> String { dim.value.map(String.init) ?? jsonString(dim.description) }
+  private func text(_ dim: Dim) -> String { dim == 0 ? "" : dim.value.map(countText) ?? dim.description }
+  private func shortened(_ text: String) -> String { text.count > 48 ? String(text.prefix(47)) + "…" : text }
+}

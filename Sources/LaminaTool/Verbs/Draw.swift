@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lamina draw`: pictures of a file.
+
+import ArgumentParser
+import GraphDrawing
+import GraphLanguage
+import GraphSupport
+
+struct Draw: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Draw a file as .svg or .mmd.",
+    discussion: "Example: lamina draw graphs/digits.graph -o digits.svg")
+
+  @Argument(help: ArgumentHelp("The file.", valueName: "file"))
+  var file: String
+  @Option(name: .shortAndLong, help: ArgumentHelp("Where to write: a path that ends in .svg or .mmd.", valueName: "path"))
+  var output: String
+  @OptionGroup var options: OutputOptions
+
+  func run() throws {
+    options.apply()
+    let (read, findings) = loadGraphFile(file)
+    guard let read, !findings.contains(where: { $0.severity == .error }) else { throw DiagnosticsError(findings) }
+    let text: String
+    if output.hasSuffix(".mmd") {
+      text = read.mermaid
+    } else if output.hasSuffix(".svg") {
+      text = Drawing(read).svg
+    } else {
+      throw ValidationError("--output must end in .svg or .mmd, found '\(output)'")
+    }
+    try AtomicFile.write(text, to: output)
+    if !options.quiet { Terminal.print("\(output)  \(bytesText(text.utf8.count))") }
+  }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lamina run`: computes a model's outputs.
+
+import ArgumentParser
+import GraphIR
+import GraphInterpreter
+import GraphSupport
+import Lamina
+import TensorCore
+
+struct Run: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run a model.",
+    discussion: """
+      Example: lamina run graphs/mlp.graph --input image=digit.npy --output digit=answer.npy
+
+      Inputs and outputs are .npy, .npz (PATH:KEY), .safetensors (PATH:KEY), .csv, .png, .wav or .json files; with one
+      input or output the name may be left out, and --input all.npz gives several at once. Outputs that are not asked
+      for are summarised.
+      """)
+
+  @OptionGroup var model: ModelOptions
+  @Option(help: ArgumentHelp("An input.", valueName: "name=path"))
+  var input: [String] = []
+  @Option(help: ArgumentHelp("Where to write an output.", valueName: "name=path"))
+  var output: [String] = []
+  @Option(help: ArgumentHelp("Make random inputs.", valueName: "seed"))
+  var random: Int?
+  @OptionGroup var backend: BackendOptions
+  @OptionGroup var options: OutputOptions
+
+  func run() throws {
+    options.apply()
+    let source = try model.load()
+    if !options.quiet && !options.json { Terminal.report(source.resolved.warnings) }
+    let ports = source.graph.inputs.map { (name: source.graph[$0].name ?? "", type: source.graph.type($0)) }
+    let inputs = try tensors(ports, source)
+    let outputs: [(name: String, tensor: Tensor)]
+    switch backend.backend {
+    case .interpreter:
+      let values = try interpret(
+        source.graph, inputs: Dictionary(zip(ports.map(\.name), inputs), uniquingKeysWith: { first, _ in first }))
+      outputs = source.graph.outputs.compactMap { output in values[output.name].map { (output.name, $0) } }
+    case .jit:
+      let compiled = try CompiledModel(source.graph, try compileOptions())
+      let results = try compiled.run(inputs, threads: backend.threads)
+      outputs = zip(compiled.plan.outputs.map(\.name), results).map { ($0, $1) }
+    }
+    let shown = Set(try writeOutputs(output, outputs))
+    for result in outputs where shown.contains(result.name) {
+      Terminal.print(options.json ? jsonSummary(result.name, result.tensor) : textSummary(result.name, result.tensor))
+    }
+  }
+
+  private func tensors(_ ports: [(name: String, type: TensorType)], _ source: ModelSource) throws -> [Tensor] {
+    guard let random else { return try readInputs(input, ports) }
+    guard input.isEmpty else { throw ValidationError("--random and --input exclude each other") }
+    // Sizes without a number are the smallest allowed, so that any model runs.
+    let dims = Dictionary(
+      source.graph.symbols.map { ($0.name, max($0.range.lowerBound, 1)) }, uniquingKeysWith: { first, _ in first })
+    return try randomInputs(ports, seed: random, dims: dims)
+  }
+}
