@@ -105,7 +105,8 @@ let package = Package(
     .testTarget(
       name: "TensorFilesTests", dependencies: ["TensorFiles", "TensorCore", "GraphSupport"],
       exclude: ["Fixtures", "make_fixtures.py"], swiftSettings: swift),
-    tests("KernelIRTests", of: ["KernelIR", "TensorCore", "GraphSupport"]),
+    .target(name: "TestKit", dependencies: ["KernelIR", "TensorCore"], path: "Tests/TestKit", swiftSettings: swift),
+    tests("KernelIRTests", of: ["TestKit", "KernelIR", "TensorCore", "GraphSupport"]),
     tests("RuntimeTests", of: ["LaminaRuntime", "CLaminaRuntime", "PlanIR", "TensorCore"]),
     tests(
       "GraphLoweringTests",

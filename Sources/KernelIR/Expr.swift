@@ -55,6 +55,8 @@ package final class Expr: Hashable, Sendable {
 
   package let kind: Kind
   package let dtype: DType
+  /// 1 for a leaf, else 1 more than the highest operand's.
+  package let height: Int
   private let storedHash: Int
 
   package init(_ kind: Kind, _ dtype: DType) {
@@ -64,6 +66,7 @@ package final class Expr: Hashable, Sendable {
     hasher.combine(kind)
     hasher.combine(dtype)
     storedHash = hasher.finalize()
+    height = 1 + kind.operands.reduce(0) { Swift.max($0, $1.height) }
   }
 
   package static func == (a: Expr, b: Expr) -> Bool {

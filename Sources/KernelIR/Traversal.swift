@@ -11,10 +11,10 @@ package enum KernelLimits {
   package static let unrolledExtent = 64
 }
 
-extension Expr {
+extension Expr.Kind {
   /// The operands, in order: a load's offset and guard, a function's arguments.
-  package var children: [Expr] {
-    switch kind {
+  var operands: [Expr] {
+    switch self {
     case .integer, .real, .axis, .size, .local: []
     case .load(_, let offset, let condition): condition.map { [offset, $0] } ?? [offset]
     case .unary(_, let x), .cast(let x), .bitcast(let x): [x]
@@ -22,6 +22,11 @@ extension Expr {
     case .select(let c, let a, let b): [c, a, b]
     }
   }
+}
+
+extension Expr {
+  /// The operands, in order: a load's offset and guard, a function's arguments.
+  package var children: [Expr] { kind.operands }
 
   /// The same node over other operands, rebuilt with the folding constructors; itself when no operand changes.
   package func mapChildren(_ transform: (Expr) -> Expr) -> Expr {

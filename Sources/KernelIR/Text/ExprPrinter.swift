@@ -60,7 +60,14 @@ struct ExprPrinter {
       }
       return "\(function.rawValue)(\(print(x)))"
     case .binary(let function, let a, let b):
-      guard let infix = function.infix(a.dtype) else { return "\(function.rawValue)(\(print(a)), \(print(b)))" }
+      // Index arithmetic folds `i - 1` to `i + -1`, so that is what `i - 1` stands for in text.
+      if function == .add, b.dtype == .i64, let value = b.integerValue, value < 0, value != .min {
+        return brackets("\(print(a, Precedence.sum)) - \(-value)", Precedence.sum < level)
+      }
+      let isPlainSub = function == .sub && b.dtype == .i64 && b.integerValue ?? -1 >= 0
+      guard let infix = function.infix(a.dtype), !isPlainSub else {
+        return "\(function.rawValue)(\(print(a)), \(print(b)))"
+      }
       // Comparisons do not chain, so both sides need a tighter operator.
       let left = function.isComparison ? infix.level + 1 : infix.level
       let text = "\(print(a, left)) \(infix.sign) \(print(b, infix.level + 1))"

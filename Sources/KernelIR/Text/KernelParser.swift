@@ -21,7 +21,7 @@ package struct KernelParser {
   var sizes: [String: Int] = [:]
   var buffers: [String: (index: Int, dtype: DType)] = [:]
   /// The values of `$0`, `$1`, ….
-  var shared: [Int: Operand] = [:]
+  var shared: [Int: Expr] = [:]
 
   /// The kernel in a file's text; throws `DiagnosticsError` with the first mistake.
   package static func parse(_ source: SourceText) throws -> Kernel {

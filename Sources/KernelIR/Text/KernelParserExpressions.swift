@@ -4,28 +4,25 @@
 import TensorCore
 
 extension KernelParser {
-  /// An expression with its height, which is bounded because later walks recurse over it.
-  struct Operand {
-    var expr: Expr
-    var height: Int
+  /// An expression of bounded height, because later walks recurse over it.
+  mutating func expression() throws -> Expr { try nested { try $0.binary(0) } }
+
+  private func make(_ kind: Expr.Kind, _ dtype: DType) throws -> Expr {
+    let e = Expr(kind, dtype)
+    guard e.height <= KernelLimits.expressionHeight else { throw error("this expression is deeper than any kernel's") }
+    return e
   }
 
-  mutating func expression() throws -> Expr { try operand().expr }
-
-  mutating func operand() throws -> Operand { try nested { try $0.binary(0) } }
-
-  private func make(_ kind: Expr.Kind, _ dtype: DType, _ operands: Operand...) throws -> Operand {
-    let height = 1 + (operands.map(\.height).max() ?? 0)
-    guard height <= KernelLimits.expressionHeight else { throw error("this expression is deeper than any kernel's") }
-    return Operand(expr: Expr(kind, dtype), height: height)
-  }
-
-  private mutating func binary(_ level: Int) throws -> Operand {
+  private mutating func binary(_ level: Int) throws -> Expr {
     var left = try prefix()
     while case .sign(let sign) = next, let infix = BinaryFunction.named(infix: sign), infix.level >= level {
       position += 1
       let right = try nested { try $0.binary(infix.level + 1) }
-      left = try make(binary: infix.function, left, right)
+      if infix.function == .sub, right.dtype == .i64, let value = right.integerValue, value >= 0 {
+        left = try make(binary: .add, left, .integer(-value))
+      } else {
+        left = try make(binary: infix.function, left, right)
+      }
       if infix.function.isComparison, case .sign(let after) = next,
         BinaryFunction.named(infix: after)?.function.isComparison == true
       {
@@ -35,18 +32,18 @@ extension KernelParser {
     return left
   }
 
-  private func make(binary function: BinaryFunction, _ a: Operand, _ b: Operand) throws -> Operand {
-    try make(.binary(function, a.expr, b.expr), function.isComparison ? .bool : a.expr.dtype, a, b)
+  private func make(binary function: BinaryFunction, _ a: Expr, _ b: Expr) throws -> Expr {
+    try make(.binary(function, a, b), function.isComparison ? .bool : a.dtype)
   }
 
-  private func make(unary function: UnaryFunction, _ x: Operand) throws -> Operand {
+  private func make(unary function: UnaryFunction, _ x: Expr) throws -> Expr {
     switch function {
-    case .isNaN, .isInf, .not: try make(.unary(function, x.expr), .bool, x)
-    default: try make(.unary(function, x.expr), x.expr.dtype, x)
+    case .isNaN, .isInf, .not: try make(.unary(function, x), .bool)
+    default: try make(.unary(function, x), x.dtype)
     }
   }
 
-  private mutating func prefix() throws -> Operand {
+  private mutating func prefix() throws -> Expr {
     if next == .sign("-") {
       switch following {
       case .number, .word("inf", quoted: false):
@@ -61,13 +58,13 @@ extension KernelParser {
     return try primary()
   }
 
-  private mutating func primary() throws -> Operand {
+  private mutating func primary() throws -> Expr {
     switch next {
     case .number, .word("inf", false), .word("nan", false), .word("true", false), .word("false", false):
       return try literal(negative: false)
     case .sign("("):
       position += 1
-      let inner = try operand()
+      let inner = try expression()
       try expect(")")
       return inner
     case .sign("$"):
@@ -77,9 +74,9 @@ extension KernelParser {
       return value
     case .sign("%"):
       let buffer = try usedBuffer()
-      let (offset, condition) = try subscriptOperands()
-      let kind = Expr.Kind.load(buffer: buffer.index, offset: offset.expr, guard: condition?.expr)
-      return try make(kind, buffer.dtype.computeType, offset, condition ?? offset)
+      let (offset, condition) = try subscripts()
+      let kind = Expr.Kind.load(buffer: buffer.index, offset: offset, guard: condition)
+      return try make(kind, buffer.dtype.computeType)
     case .word(let name, let quoted):
       if !quoted && following == .sign("(") { return try call(name) }
       return try use()
@@ -89,7 +86,7 @@ extension KernelParser {
   }
 
   /// The name of an axis, a size or a local.
-  private mutating func use() throws -> Operand {
+  private mutating func use() throws -> Expr {
     let start = position
     let (name, key) = try markedName()
     if let local = locals[key] { return try make(.local(local), local.dtype) }
@@ -98,32 +95,31 @@ extension KernelParser {
     throw error("nothing is named '\(name)' here", at: start)
   }
 
-  private mutating func call(_ name: String) throws -> Operand {
+  private mutating func call(_ name: String) throws -> Expr {
     let start = position
     position += 1
     try expect("(")
     if name == "bitcast" {
-      let x = try operand()
+      let x = try expression()
       try expect(",")
       let dtype = try dtype()
       try expect(")")
-      return try make(.bitcast(x.expr), dtype, x)
+      return try make(.bitcast(x), dtype)
     }
-    var operands = [try operand()]
-    while take(",") { operands.append(try operand()) }
+    var operands = [try expression()]
+    while take(",") { operands.append(try expression()) }
     try expect(")")
     switch operands.count {
     case 1:
       if let function = UnaryFunction(rawValue: name) { return try make(unary: function, operands[0]) }
-      if let dtype = DType(name: name) { return try make(.cast(operands[0].expr), dtype, operands[0]) }
+      if let dtype = DType(name: name) { return try make(.cast(operands[0]), dtype) }
     case 2:
       if let function = BinaryFunction(rawValue: name) {
         return try make(binary: function, operands[0], operands[1])
       }
     case 3 where name == "select":
       return try make(
-        .select(operands[0].expr, operands[1].expr, operands[2].expr), operands[1].expr.dtype, operands[0],
-        operands[1], operands[2])
+        .select(operands[0], operands[1], operands[2]), operands[1].dtype)
     default: break
     }
     throw error("no function '\(name)' takes \(operands.count) operands", at: start)
@@ -133,14 +129,9 @@ extension KernelParser {
 
   /// `[offset]` or `[offset if guard]`
   mutating func subscripts() throws -> (offset: Expr, guard: Expr?) {
-    let (offset, condition) = try subscriptOperands()
-    return (offset.expr, condition?.expr)
-  }
-
-  private mutating func subscriptOperands() throws -> (offset: Operand, guard: Operand?) {
     try expect("[")
-    let offset = try operand()
-    let condition = take(word: "if") ? try operand() : nil
+    let offset = try expression()
+    let condition = take(word: "if") ? try expression() : nil
     try expect("]")
     return (offset, condition)
   }
@@ -154,7 +145,7 @@ extension KernelParser {
   // MARK: Literals
 
   /// A constant with its type: `3` is i64, `0.5` is f32, all else says its type (`3:i32`, `0.5:f64`).
-  private mutating func literal(negative: Bool) throws -> Operand {
+  private mutating func literal(negative: Bool) throws -> Expr {
     let start = position
     let token = next
     position += 1
@@ -185,7 +176,7 @@ extension KernelParser {
     }
   }
 
-  private mutating func real(_ value: Double) throws -> Operand {
+  private mutating func real(_ value: Double) throws -> Expr {
     try make(.real(value), take(":") ? try dtype() : .f32)
   }
 }

@@ -27,7 +27,7 @@ extension KernelParser {
     case .sign("$"):
       let number = try sharedNumber()
       try expect("=")
-      shared[number] = try operand()
+      shared[number] = try expression()
       return nil
     case .sign("%"):
       let buffer = try usedBuffer()

@@ -90,7 +90,7 @@ package struct KernelVerifier {
   mutating func verify(_ expressions: [Expr], _ scope: Scope, _ statement: Statement?) {
     var seen: Set<Expr> = []
     for expression in expressions {
-      guard expression.height(atMost: KernelLimits.expressionHeight) else {
+      guard expression.height <= KernelLimits.expressionHeight else {
         report("kernel-too-deep", "an expression is higher than \(KernelLimits.expressionHeight) nodes")
         continue
       }
@@ -143,25 +143,5 @@ package struct KernelVerifier {
       default: false
       }
     }
-  }
-}
-
-extension Expr {
-  /// Whether no path from here to a leaf has more than `limit` nodes.
-  func height(atMost limit: Int) -> Bool {
-    var known: [Expr: Int] = [:]
-    return height(limit, &known) != nil
-  }
-
-  private func height(_ limit: Int, _ known: inout [Expr: Int]) -> Int? {
-    if let height = known[self] { return height <= limit ? height : nil }
-    guard limit > 0 else { return nil }
-    var height = 1
-    for child in children {
-      guard let below = child.height(limit - 1, &known) else { return nil }
-      height = Swift.max(height, below + 1)
-    }
-    known[self] = height
-    return height
   }
 }
