@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Index simplification: what it must find, and that it never changes a value.
 
+import GraphSupport
 import KernelIR
 import TensorCore
 import TestKit
