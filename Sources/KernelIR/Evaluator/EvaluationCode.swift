@@ -64,6 +64,7 @@ struct EvaluationCompiler {
       }
     }
     firstTemporary = slotCount
+    nextTemporary = slotCount
     total = slotCount
   }
 
