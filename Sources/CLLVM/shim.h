@@ -33,7 +33,7 @@ static const int lamina_llvm_major = LLVM_VERSION_MAJOR;
   X(ContextCreate) X(ContextDispose) X(ModuleCreateWithNameInContext) X(DisposeModule) X(PrintModuleToString)        \
   X(VerifyModule) X(DisposeMessage) X(SetTarget) X(SetModuleDataLayout) X(DisposeErrorMessage) X(GetErrorMessage)    \
   X(VoidTypeInContext) X(Int1TypeInContext) X(Int8TypeInContext) X(Int16TypeInContext) X(Int32TypeInContext)         \
-  X(Int64TypeInContext) X(HalfTypeInContext) X(BFloatTypeInContext) X(FloatTypeInContext) X(DoubleTypeInContext)     \
+  X(Int64TypeInContext) X(IntTypeInContext) X(HalfTypeInContext) X(BFloatTypeInContext) X(FloatTypeInContext) X(DoubleTypeInContext)     \
   X(PointerType) X(VectorType) X(ArrayType) X(FunctionType) X(TypeOf)                                                \
   X(AddFunction) X(GetParam) X(AddAttributeAtIndex) X(CreateStringAttribute) X(CreateEnumAttribute)                  \
   X(GetEnumAttributeKindForName) X(SetSection) X(SetLinkage) X(GetNamedFunction)                                     \
@@ -49,7 +49,7 @@ static const int lamina_llvm_major = LLVM_VERSION_MAJOR;
   X(BuildFPToUI) X(BuildSIToFP) X(BuildUIToFP) X(BuildExtractElement) X(BuildInsertElement) X(BuildShuffleVector)    \
   X(BuildIntToPtr) X(BuildPtrToInt)                                                                                  \
   X(ConstInt) X(ConstReal) X(ConstNull) X(ConstVector) X(ConstArray) X(GetUndef) X(GetPoison)                        \
-  X(IsConstant) X(IsAConstantInt) X(ConstIntGetSExtValue)                                                            \
+  X(IsConstant) X(IsAConstantInt) X(ConstIntGetSExtValue) X(IsAConstantFP) X(ConstRealGetDouble)                     \
   X(LookupIntrinsicID) X(GetIntrinsicDeclaration) X(IntrinsicGetType)                                                \
   X(GetMDKindIDInContext) X(MDStringInContext2) X(MDNodeInContext2) X(MetadataAsValue) X(SetMetadata)                \
   X(GetDefaultTargetTriple) X(GetHostCPUName) X(GetHostCPUFeatures) X(GetTargetFromTriple) X(CreateTargetMachine)    \

@@ -84,6 +84,13 @@ package final class Builder {
     return llvm.ConstIntGetSExtValue(value.ref)
   }
 
+  /// The value of a float constant of one lane.
+  package func realConstant(_ value: Value) -> Double? {
+    guard !value.type.isVector, llvm.IsAConstantFP(value.ref) != nil else { return nil }
+    var losesInfo: LLVMBool = 0
+    return llvm.ConstRealGetDouble(value.ref, &losesInfo)
+  }
+
   private func splat(_ constant: LLVMValueRef!, _ type: ValueType) -> Value {
     guard type.isVector else { return Value(constant, type) }
     var parts: [LLVMValueRef?] = Array(repeating: constant, count: type.lanes)

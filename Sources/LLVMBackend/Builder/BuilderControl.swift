@@ -12,6 +12,14 @@ extension Builder {
   package func move(to block: Block) { llvm.PositionBuilderAtEnd(ref, block.ref) }
   package var current: Block { Block(llvm.GetInsertBlock(ref)) }
 
+  /// Emits instructions before the end of a finished block.
+  func beforeEnd<T>(of block: Block, _ body: () -> T) -> T {
+    let outer = current
+    llvm.PositionBuilderBefore(ref, llvm.GetBasicBlockTerminator(block.ref))
+    defer { move(to: outer) }
+    return body()
+  }
+
   package func jump(_ block: Block) { _ = llvm.BuildBr(ref, block.ref) }
   package func jump(_ condition: Value, _ then: Block, _ otherwise: Block) {
     _ = llvm.BuildCondBr(ref, condition.ref, then.ref, otherwise.ref)

@@ -60,4 +60,11 @@ extension Builder {
     }
     return a
   }
+
+  /// Whether any lane of an i1 vector is true.
+  package func anyLane(_ mask: Value) -> Value {
+    let bits = llvm.BuildBitCast(ref, mask.ref, llvm.IntTypeInContext(module.context, UInt32(mask.lanes)), "")
+    let zero = llvm.ConstNull(llvm.TypeOf(bits))
+    return Value(llvm.BuildICmp(ref, LLVMIntNE, bits, zero, ""), .i1)
+  }
 }
