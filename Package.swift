@@ -112,5 +112,6 @@ let package = Package(
       "GraphLoweringTests",
       of: ["GraphLowering", "GraphOptimizer", "GraphOps", "GraphIR", "KernelIR", "PlanIR", "TensorCore"]),
     tests("PlanIRTests", of: ["PlanIR", "TensorCore", "GraphSupport"]),
+    tests("LLVMBackendTests", of: ["LLVMBackend", "CLaminaRuntime", "KernelIR", "TensorCore", "GraphSupport"]),
   ]
 )

@@ -16,7 +16,13 @@ extension Builder {
   func beforeEnd<T>(of block: Block, _ body: () -> T) -> T {
     let outer = current
     llvm.PositionBuilderBefore(ref, llvm.GetBasicBlockTerminator(block.ref))
-    defer { move(to: outer) }
+    defer {
+      if let end = llvm.GetBasicBlockTerminator(outer.ref) {
+        llvm.PositionBuilderBefore(ref, end)
+      } else {
+        move(to: outer)
+      }
+    }
     return body()
   }
 

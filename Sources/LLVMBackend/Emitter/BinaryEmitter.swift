@@ -8,9 +8,8 @@ extension BinaryFunction {
   /// Whether its code has loops of its own.
   func hasBlocks(_ dtype: DType) -> Bool {
     switch self {
-    case .rem, .mod: dtype.isFloat
-    case .pow: dtype.isInteger
-    default: false
+    case .pow where dtype.isInteger: true
+    default: dtype.isFloat && MathEmitter.endsBlock(self)
     }
   }
 }
@@ -33,6 +32,7 @@ extension KernelEmitter {
   /// Applies a function to values; integer division goes through `emitBinary`.
   package func combine(_ function: BinaryFunction, _ p: Value, _ q: Value, _ dtype: DType) -> Value {
     let isFloat = dtype.isFloat
+    let math = MathEmitter(b)
     let isSigned = dtype.isSigned
     switch function {
     case .add: return b.add(p, q)
@@ -43,15 +43,14 @@ extension KernelEmitter {
       guard isFloat else { return integerDivision(function, p, q, dtype, isExactInDouble: false) }
       let quotient = b.div(p, q)
       return b.intrinsic("llvm.floor", [quotient.type], [quotient], quotient.type)
-    case .mod: return isFloat ? floatModulo(p, q) : integerDivision(function, p, q, dtype, isExactInDouble: false)
-    case .rem: return isFloat ? floatRemainder(p, q) : integerDivision(function, p, q, dtype, isExactInDouble: false)
+    case .mod: return isFloat ? math.mod(p, q) : integerDivision(function, p, q, dtype, isExactInDouble: false)
+    case .rem: return isFloat ? math.rem(p, q) : integerDivision(function, p, q, dtype, isExactInDouble: false)
     case .max, .min: return isFloat ? floatExtreme(function == .max, p, q) : integerExtreme(function, p, q, isSigned)
     case .pow:
+      if isFloat { return math.pow(p, q) }
       let (p, q) = b.matched(p, q)
-      return isFloat ? emitMath(function, p, q) : integerPower(p, q, dtype)
-    case .atan2:
-      let (p, q) = b.matched(p, q)
-      return emitMath(function, p, q)
+      return integerPower(p, q, dtype)
+    case .atan2: return math.atan2(p, q)
     case .eq: return b.compare(isFloat ? .feq : .eq, p, q)
     case .ne: return b.compare(isFloat ? .fne : .ne, p, q)
     case .lt: return b.compare(isFloat ? .flt : isSigned ? .slt : .ult, p, q)

@@ -126,7 +126,10 @@ extension KernelEmitter {
       if let guardian { include(guardian, in: &placement) }
       placement.hasLoad = true
       if !buffers.indices.contains(index) || buffers[index].isWritten { placement.isVolatile = true }
-    case .unary(_, let x), .cast(let x), .bitcast(let x): include(x, in: &placement)
+    case .cast(let x), .bitcast(let x): include(x, in: &placement)
+    case .unary(let function, let x):
+      include(x, in: &placement)
+      if MathEmitter.endsBlock(function) { placement.isPinned = true }
     case .binary(let function, let x, let y):
       include(x, in: &placement)
       include(y, in: &placement)

@@ -38,6 +38,8 @@ struct ExprNumbering {
       return -1
     }
     let below = depth + 1
+    var condition: Int?
+    if case .load(_, _, let guardian?) = expr.kind { condition = number(guardian, depth: below) }
     let key: Key =
       switch expr.kind {
       case .integer(let value): .integer(value, expr.dtype)
@@ -45,10 +47,8 @@ struct ExprNumbering {
       case .axis(let axis): .axis(axis.id)
       case .size(let index): .size(index)
       case .local(let local): .local(local.id)
-      case .load(let buffer, let offset, let guardian):
-        .load(
-          buffer: buffer, offset: number(offset, depth: below), guard: guardian.map { number($0, depth: below) } ?? -1,
-          expr.dtype)
+      case .load(let buffer, let offset, _):
+        .load(buffer: buffer, offset: number(offset, depth: below), guard: condition ?? -1, expr.dtype)
       case .unary(let function, let x): .unary(function, number(x, depth: below))
       case .binary(let function, let a, let b):
         .binary(function, number(a, depth: below), number(b, depth: below))
@@ -57,9 +57,9 @@ struct ExprNumbering {
       case .cast(let x): .cast(number(x, depth: below), expr.dtype)
       case .bitcast(let x): .bitcast(number(x, depth: below), expr.dtype)
       }
-    let number = numbers[key] ?? numbers.count
-    numbers[key] = number
-    known[ObjectIdentifier(expr)] = (expr, number)
-    return number
+    let made = numbers[key] ?? numbers.count
+    numbers[key] = made
+    known[ObjectIdentifier(expr)] = (expr, made)
+    return made
   }
 }

@@ -155,6 +155,7 @@ struct LaneContext {
   /// The axis' value in the first lane is a multiple of this.
   var multiple: Int64
   var shapes: [Int: LaneShape] = [:]
+  var multiples: [Int: Int64] = [:]
   /// Per reduced local, the address of this vector's partial results.
   var partials: [Int: (value: Value, type: ValueType)] = [:]
 

@@ -77,10 +77,23 @@ extension KernelEmitter {
     }
   }
 
+  /// Whether the first lane of a strided expression is surely a multiple of a number.
+  func startsAtMultiple(_ e: Expr, of divisor: Int64) -> Bool {
+    lanes.map { knownMultiple(of: e, $0) % divisor == 0 } ?? false
+  }
+
   private func stepped(_ step: Expr) -> LaneShape { step.isZero ? .uniform : .stride(step) }
 
   /// A number that divides the value in the first lane; 0 when the value is 0.
   private func knownMultiple(of e: Expr, _ context: LaneContext) -> Int64 {
+    let number = numbering.number(e)
+    if let known = lanes?.multiples[number] { return known }
+    let multiple = findMultiple(of: e, context)
+    lanes?.multiples[number] = multiple
+    return multiple
+  }
+
+  private func findMultiple(of e: Expr, _ context: LaneContext) -> Int64 {
     switch e.kind {
     case .integer(let value): return value == .min ? 1 : Swift.abs(value)
     case .axis(let axis): return axis == context.axis ? context.multiple : 1

@@ -24,11 +24,11 @@ extension KernelEmitter {
     case .not, .bitNot: return b.not(x)
     case .exp, .expm1, .log, .log1p, .log2, .sin, .cos, .tan, .asin, .acos, .atan, .sinh, .cosh, .tanh, .asinh, .acosh,
       .atanh, .erf, .erfc, .sigmoid, .softplus, .gelu, .silu, .mish:
-      guard type.isFloat else {
-        fail("'\(function.rawValue)' of '\(dtype)'")
+      guard type.isFloat, let result = MathEmitter(b).unary(function, x) else {
+        fail("there is no '\(function.rawValue)' of '\(dtype)'")
         return x
       }
-      return emitMath(function, x)
+      return result
     }
   }
 

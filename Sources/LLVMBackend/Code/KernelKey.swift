@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a kernel's code depends on, as a name.
+
+import KernelIR
+
+/// The identity of a kernel's machine code: equal keys mean equal code.
+struct KernelKey: Hashable, Sendable {
+  /// Changes whenever the emitter makes other code of the same kernel.
+  private static let emitterVersion = 1
+
+  /// 64 hexadecimal digits.
+  let text: String
+
+  /// The kernel's text without the names of things, the target, LLVM's and the emitter's version.
+  init(_ kernel: Kernel, _ target: TargetDescription) {
+    var nameless = kernel
+    nameless.name = "kernel"
+    for index in nameless.parameters.indices { nameless.parameters[index].name = "p\(index)" }
+    for index in nameless.scratch.indices { nameless.scratch[index].name = "s\(index)" }
+    for index in nameless.sizes.indices { nameless.sizes[index] = "n\(index)" }
+    let head = "lamina \(Self.emitterVersion)\nllvm \(LLVMLibrary.majorVersion)\ntarget \(target.key)\n"
+    let digits = Array("0123456789abcdef".utf8)
+    let hash = SHA256.hash(Array((head + KernelPrinter.print(nameless)).utf8))
+    text = String(decoding: hash.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  }
+}
