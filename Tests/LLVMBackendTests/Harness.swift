@@ -99,9 +99,10 @@ enum Harness {
       call(loaded.functions[0], kernel, pointers, sizes, middle..<tiles)
       call(loaded.functions[0], kernel, pointers, sizes, 0..<middle)
       for (index, parameter) in kernel.parameters.enumerated() {
-        let differences = compare(memory[index].bytes, expected[index].bytes, parameter.dtype, ulps)
-        #expect(
-          differences.isEmpty, "\(kernel.name) on \(target.name), '\(parameter.name)': \(differences.prefix(3))",
+        let differences = compare(memory[index].bytes, expected[index].bytes, parameter.dtype, ulps).prefix(3)
+        if differences.isEmpty { continue }
+        Issue.record(
+          "\(kernel.name) on \(target.name), '\(parameter.name)': \(differences.joined(separator: ", "))",
           sourceLocation: sourceLocation)
       }
     }

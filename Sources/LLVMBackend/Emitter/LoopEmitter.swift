@@ -44,15 +44,20 @@ extension KernelEmitter {
   package func countedLoop(
     _ axis: Axis, from: Value, to: Value, step: Int, isEntered: Bool, _ body: () -> Void
   ) {
-    let outer = axes[axis.id]
-    defer { axes[axis.id] = outer }
+    steppedLoop(from: from, to: to, step: step, isEntered: isEntered) { index in
+      let outer = axes[axis.id]
+      bind(axis, index)
+      body()
+      axes[axis.id] = outer
+    }
+  }
+
+  /// The loop without an axis: `body` gets the index.
+  package func steppedLoop(from: Value, to: Value, step: Int, isEntered: Bool, _ body: (Value) -> Void) {
     if let first = b.constant(from), let last = b.constant(to) {
       if first >= last { return }
       if last - first <= Int64(step) {
-        return framed(.plain) {
-          bind(axis, from)
-          body()
-        }
+        return framed(.plain) { body(from) }
       }
     }
     let (preheader, head, end) = (b.block(), b.block(), b.block())
@@ -62,10 +67,7 @@ extension KernelEmitter {
     b.move(to: head)
     let index = b.phi(.i64)
     b.add(incoming: from, from: preheader, to: index)
-    framed(.loop(preheader: preheader, isEntered: isEntered)) {
-      bind(axis, index)
-      body()
-    }
+    framed(.loop(preheader: preheader, isEntered: isEntered)) { body(index) }
     let next = b.addNoWrap(index, b.int(step))
     b.add(incoming: next, from: b.current, to: index)
     b.jump(b.compare(.slt, next, to), head, end)
@@ -96,8 +98,7 @@ extension KernelEmitter {
     let partials = (0..<copies).map { _ in startPartials(reductions, count) }
 
     let isEntered = { (value: Value) in (self.b.constant(value) ?? 0) > 0 }
-    countedLoop(loop.axis, from: b.int(0), to: main, step: step, isEntered: isEntered(main)) {
-      let base = first(.axis(loop.axis))
+    steppedLoop(from: b.int(0), to: main, step: step, isEntered: isEntered(main)) { base in
       for copy in 0..<copies {
         let start = b.addNoWrap(base, b.int(copy * count))
         withLanes(loop.axis, count: count, base: start, multiple: count) {
@@ -107,8 +108,7 @@ extension KernelEmitter {
       }
     }
     if b.constant(rest) != 0, canMask {
-      countedLoop(loop.axis, from: main, to: extent, step: count, isEntered: isEntered(rest)) {
-        let base = first(.axis(loop.axis))
+      steppedLoop(from: main, to: extent, step: count, isEntered: isEntered(rest)) { base in
         let mask = remainderMask(b.sub(extent, base), count)
         withLanes(loop.axis, count: count, base: base, multiple: count, mask: mask) {
           lanes?.partials = partials[0]
