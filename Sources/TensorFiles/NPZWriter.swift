@@ -8,7 +8,7 @@ enum NPZWriter {
   /// Zip fields for sizes and offsets from here on are written with 64 bits.
   private static let narrowLimit = 0xFFFF_FFFF
 
-  static func write(_ tensors: [(String, Tensor)], to path: String) throws(DiagnosticsError) {
+  static func write(_ tensors: [(name: String, tensor: Tensor)], to path: String) throws(DiagnosticsError) {
     let fault = FileFault(path: path, format: "npz file")
     try Zlib.require(fault)
     var stored: [Tensor] = []

@@ -7,7 +7,7 @@ import TensorCore
 enum SafetensorsWriter {
   /// Writes tensors sorted by falling element size, then by name, so that every tensor is aligned to its elements; the
   /// header is padded so that the first starts at a multiple of 64 bytes. Packed 4-bit tensors become I8 and U8.
-  static func write(_ tensors: [(String, Tensor)], to path: String) throws(DiagnosticsError) {
+  static func write(_ tensors: [(name: String, tensor: Tensor)], to path: String) throws(DiagnosticsError) {
     let fault = FileFault(path: path, format: "safetensors file")
     var stored: [(name: String, tensor: Tensor)] = []
     for (name, tensor) in tensors { stored.append((name, try tensor.unpacked(fault))) }

@@ -27,6 +27,18 @@ enum ShapeFitting {
     throw DiagnosticsError("tensor-mismatch", message, file: table.path)
   }
 
+  /// With axes of size 1 before or behind the tensor's own, where that is what is expected; else as it is.
+  static func withUnitAxes(_ tensor: Tensor, _ expected: TensorType?) -> Tensor {
+    guard let expected, expected.rank > tensor.shape.count, expected.rank <= tensor.shape.count + 2 else { return tensor }
+    let extra = expected.rank - tensor.shape.count
+    for before in (0...extra).reversed() {
+      let ones = { [Int](repeating: 1, count: $0) }
+      let shape = ones(before) + tensor.shape + ones(extra - before)
+      if fits(shape, expected), let fit = tensor.reshaped(shape) { return fit }
+    }
+    return tensor
+  }
+
   /// The elements as the expected shape when at most one axis is open and it comes out even; nil otherwise.
   static func whole(_ tensor: Tensor, _ expected: TensorType) -> Tensor? {
     var shape = expected.shape.map { $0.value ?? 1 }

@@ -80,7 +80,7 @@ package struct TensorArchive: Sendable {
   package func tensor(_ name: String) throws(DiagnosticsError) -> Tensor {
     if let entry = entry(name) { return try tensor(entry) }
     if let part = unreadable.first(where: { $0.name == name }) { throw part.reason }
-    throw missing(name)
+    throw missingTensor(name, path, entries.map(\.name))
   }
 
   /// The tensor of one of this archive's entries.
@@ -97,15 +97,5 @@ package struct TensorArchive: Sendable {
     var all: [(name: String, tensor: Tensor)] = []
     for entry in entries { all.append((entry.name, try tensor(entry))) }
     return all
-  }
-
-  /// That `name` is not in the file, with what is.
-  func missing(_ name: String) -> DiagnosticsError {
-    let names = entries.map(\.name)
-    let near = names.filter { $0.lowercased().contains(name.lowercased()) || name.contains($0) }
-    let shown = (near.isEmpty ? names : near).prefix(8).map { quoted($0) }.joined(separator: ", ")
-    let more = names.count > 8 && near.isEmpty ? " and \(names.count - 8) more" : ""
-    let listing = names.isEmpty ? "it holds no tensors" : near.isEmpty ? "it holds \(shown)\(more)" : "near are \(shown)"
-    return DiagnosticsError("missing-tensor", "no tensor \(quoted(name)) in \(quoted(path)): \(listing)", file: path)
   }
 }

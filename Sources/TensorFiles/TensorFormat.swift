@@ -12,17 +12,17 @@ package enum TensorFormat: String, CaseIterable, Sendable {
     let suffix = name.contains(".") ? name.split(separator: ".").last.map { $0.lowercased() } ?? "" : ""
     switch suffix {
     case "jpg", "jpeg": self = .jpeg
-    case let known: 
+    case let known:
       guard let format = TensorFormat(rawValue: known) else {
         throw DiagnosticsError(
           "unknown-format",
-          "the extension of \(quoted(path)) tells no tensor format, expected one of .npy .npz .safetensors .csv .png .wav .json",
-          file: path)
+          "the extension of \(quoted(path)) tells no tensor format, expected one of "
+            + ".npy .npz .safetensors .csv .png .wav .json", file: path)
       }
       self = format
     }
   }
 
-  /// Whether a file of this format holds tensors by name.
-  package var isArchive: Bool { self == .npz || self == .safetensors }
+  /// Whether a file of this format holds any number of tensors by name.
+  package var holdsNames: Bool { self == .npz || self == .safetensors || self == .json }
 }

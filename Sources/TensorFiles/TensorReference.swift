@@ -31,7 +31,7 @@ package struct TensorReference: Hashable, Sendable {
     self.init(path: text)
     for colon in text.utf8.indices where text.utf8[colon] == UInt8(ascii: ":") {
       let path = String(text[..<colon])
-      if let format = try? TensorFormat(path: path), format.isArchive {
+      if let format = try? TensorFormat(path: path), format.holdsNames {
         self.init(path: path, key: String(text[text.utf8.index(after: colon)...]))
         return
       }
