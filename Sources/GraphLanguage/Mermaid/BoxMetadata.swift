@@ -18,14 +18,12 @@ struct BoxMetadata {
     case .failure(let problem): return .failure(problem)
     }
     var result = BoxMetadata()
-    guard let root = yaml.root, isBox else { return .success(result) }
-    guard let mapping = root.mapping else {
-      // Mermaid ignores another value, but stumbles over null.
-      if root.isNull {
-        return .failure(Label.Problem(message: "found no values between '@{' and '}'", range: written.range))
-      }
-      return .success(result)
+    if !isBox { return .success(result) }
+    // Mermaid stumbles over nothing, and passes over a value that is no mapping.
+    guard let root = yaml.root, !root.isNull else {
+      return .failure(Label.Problem(message: "found no values between '@{' and '}'", range: written.range))
     }
+    guard let mapping = root.mapping else { return .success(result) }
     var hasPicture = false
     for (key, value) in mapping {
       switch key.string {

@@ -15,7 +15,9 @@ extension FlowParser {
       let opening = text.string(text.trimmed(token.range))
       openings.append(visible(token.range.lowerBound))
       advance()
-      let label = try parseArrowText()
+      guard let label = parseText(where: { $0 == .edgeText }) else {
+        throw unexpected("a label and then an arrow such as '-->'")
+      }
       guard token.kind == .link else { throw unexpected("the arrow after its label") }
       let arrow = text.string(text.trimmed(token.range))
       advance()
@@ -36,21 +38,6 @@ extension FlowParser {
       if token.kind == .space { advance() }
     }
     return result
-  }
-
-  /// The text of `-- text -->`: one quoted or Markdown string, or anything up to the arrow.
-  private mutating func parseArrowText() throws(Failure) -> FlowText {
-    let range = token.range
-    switch token.kind {
-    case .string, .markdown:
-      let style: Label.Style = token.kind == .string ? .quoted : .markdown
-      advance()
-      return FlowText(style: style, text: text[range])
-    case .edgeText:
-      while token.kind == .edgeText { advance() }
-      return FlowText(style: .plain, text: text[range.lowerBound..<previousEnd])
-    default: throw unexpected("a label and then an arrow such as '-->'")
-    }
   }
 
   private func arrowRange(_ start: Int) -> SourceRange {

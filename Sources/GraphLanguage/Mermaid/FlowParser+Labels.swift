@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A box's brackets and what stands in them.
 
+import GraphSupport
+
 extension FlowParser {
   /// What may close an outline, and the shape that it makes.
   private typealias Closing = [(kind: FlowTokenKind, shape: BoxShape)]
@@ -55,19 +57,24 @@ extension FlowParser {
     try expect(.pipe, "'|'")
   }
 
-  /// A label: free text, or one quoted or Markdown string alone.
+  /// A label: free text, or a quoted or Markdown string.
   mutating func parseText() throws(Failure) -> FlowText {
-    let range = token.range
-    switch token.kind {
-    case .string, .markdown:
-      let style: Label.Style = token.kind == .string ? .quoted : .markdown
+    guard let label = parseText(where: \.isLabelText) else { throw unclosed(nil) }
+    return label
+  }
+
+  /// A text of tokens that may begin with a string: Mermaid reads `["a" b]`. Nil when there is none.
+  mutating func parseText(where isPart: (FlowTokenKind) -> Bool) -> FlowText? {
+    let isString = token.kind == .string || token.kind == .markdown
+    guard isString || isPart(token.kind) else { return nil }
+    let style: Label.Style = token.kind == .markdown ? .markdown : isString ? .quoted : .plain
+    var content = MappedText(anchor: text.range(at: token.range.lowerBound).start)
+    let first = token.range
+    repeat {
+      content.append(text, token.range)
       advance()
-      return FlowText(style: style, text: text[range])
-    case _ where token.kind.isLabelText:
-      while token.kind.isLabelText { advance() }
-      return FlowText(style: .plain, text: text[range.lowerBound..<previousEnd])
-    default: throw unclosed(nil)
-    }
+    } while isPart(token.kind)
+    return FlowText(style: style, text: content, quotedCount: isString ? first.count : 0)
   }
 
   /// A label that ends too early, is empty, or holds what must be quoted.

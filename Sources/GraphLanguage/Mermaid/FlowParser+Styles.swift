@@ -37,7 +37,7 @@ extension FlowParser {
     }
     // A blank after the last one is kept only where it is all there is.
     try expectSeparator()
-    let written = text.string(start..<token.range.lowerBound)
+    let written = text[start..<token.range.lowerBound].written
     let trimmed = written.trimmedEnd
     statement.text = trimmed.split(whereSeparator: \.isWhitespace).count >= 3 ? trimmed : written
     // The lexer gives `click` and its id as one token, from the id on.

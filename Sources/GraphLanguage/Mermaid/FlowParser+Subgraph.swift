@@ -9,7 +9,7 @@ extension FlowParser {
     var subgraph = FlowSubgraph(name: nil, title: nil, statements: [], keywordRange: text.range(keyword))
     guard nesting < FlowParser.nestingLimit else {
       report("nesting-limit", "more than \(FlowParser.nestingLimit) subgraphs inside of one another", keyword)
-      lexer.resume(at: text.count - 1)
+      lexer.resume(at: text.count)
       token = lexer.next()
       throw Failure()
     }
@@ -34,19 +34,9 @@ extension FlowParser {
   }
 
   private mutating func parseSubgraphHeader(_ subgraph: inout FlowSubgraph) throws(Failure) {
-    if token.kind.isSeparator { return advance() }
-    try expect(.space, "a space or the end of the line after 'subgraph'")
-    let start = token.range
-    switch token.kind {
-    case .string, .markdown:
-      let style: Label.Style = token.kind == .string ? .quoted : .markdown
-      advance()
-      subgraph.name = FlowText(style: style, text: text[start])
-    default:
-      guard token.kind.isFreeText else { throw unexpected("an id or a title of the subgraph") }
-      while token.kind.isFreeText { advance() }
-      subgraph.name = FlowText(style: .plain, text: text[start.lowerBound..<previousEnd])
-    }
+    try expect(.space, "an id or a title of the subgraph")
+    guard let name = parseText(where: \.isFreeText) else { throw unexpected("an id or a title of the subgraph") }
+    subgraph.name = name
     if token.kind == .squareOpen {
       openings.append(token.range.lowerBound)
       advance()

@@ -7,6 +7,8 @@ import GraphSupport
 struct FlowParser {
   /// Subgraphs inside of subgraphs.
   static let nestingLimit = 64
+  /// Each error may cost a look at the whole rest of the text.
+  static let errorLimit = 100
 
   /// The statement cannot be read; what is wrong has been reported.
   struct Failure: Error {}
@@ -106,7 +108,7 @@ struct FlowParser {
 
   private mutating func parseAccessibleText(_ kind: FlowTokenKind) throws(Failure) -> String {
     guard token.kind == kind else { throw unexpected("a text") }
-    let value = text.string(text.trimmed(token.range))
+    let value = text[text.trimmed(token.range)].written
     advance()
     return value
   }
@@ -177,13 +179,19 @@ struct FlowParser {
     token.kind == .finished || text.scalars[open..<max(open, visible(token.range.lowerBound))].contains("\n")
   }
 
-  /// Goes to the end of the statement: of the line where a bracket stays open, else of the current token's.
+  /// Goes on after the end of the statement: of the line where a bracket stays open, else of the current token's.
   mutating func recover(from start: Int) {
+    guard diagnostics.count < FlowParser.errorLimit else {
+      report("mermaid-syntax", "more than \(FlowParser.errorLimit) errors, the rest is not read", text.count..<text.count)
+      lexer.resume(at: text.count)
+      token = lexer.next()
+      return
+    }
     let isOpen = openings.last.map(isUnclosed) ?? false
     var index = max(start, isOpen ? openings.last ?? 0 : visible(token.range.lowerBound))
     while index < text.count - 1, text[index] != "\n", isOpen || text[index] != ";" { index += 1 }
     openings.removeAll()
-    lexer.resume(at: index)
+    lexer.resume(at: index + 1)
     previousEnd = index
     token = lexer.next()
   }

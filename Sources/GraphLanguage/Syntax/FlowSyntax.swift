@@ -71,6 +71,8 @@ package struct FlowText: Sendable {
   package var style: Label.Style
   /// As Mermaid's lexer sees it: comments taken out.
   package var text: MappedText
+  /// The characters from the start that stand in quotes; Mermaid takes others after them, as in `["a" b]`.
+  package var quotedCount = 0
 }
 
 /// `id@-->|label|` or `-- label -->`
@@ -90,7 +92,7 @@ package struct FlowArrow: Sendable {
 
 /// `subgraph … end`
 package struct FlowSubgraph: Sendable {
-  /// What is between the keyword and the title's bracket or the end of line; nil for a bare `subgraph`.
+  /// What is between the keyword and the title's bracket or the end of line; nil when it could not be read.
   package var name: FlowText?
   /// In brackets.
   package var title: FlowText?

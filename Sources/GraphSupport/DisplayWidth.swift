@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// How many columns a text takes on a terminal.
+
+extension Character {
+  /// 2 for East Asian wide characters and emoji, 0 for what only combines, else 1.
+  package var displayWidth: Int {
+    guard let first = unicodeScalars.first else { return 0 }
+    if first.isASCII { return first.value < 32 || first.value == 127 ? 0 : 1 }
+    if first.properties.isEmojiPresentation || unicodeScalars.contains("\u{FE0F}") { return 2 }
+    switch first.properties.generalCategory {
+    case .nonspacingMark, .enclosingMark, .format, .control: return 0
+    default: break
+    }
+    switch first.value {
+    case 0x1100...0x115F, 0x2E80...0x303E, 0x3041...0x33FF, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xA000...0xA4CF,
+      0xA960...0xA97F, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F, 0xFF00...0xFF60, 0xFFE0...0xFFE6,
+      0x1F300...0x1F64F, 0x1F900...0x1F9FF, 0x20000...0x3FFFD:
+      return 2
+    default: return 1
+    }
+  }
+}
+
+extension StringProtocol {
+  /// Terminal columns; a tab counts none, so replace tabs first.
+  package var displayWidth: Int { reduce(0) { $0 + $1.displayWidth } }
+}
