@@ -18,10 +18,12 @@ let swift: [SwiftSetting] = [
 let llvmSwift: [SwiftSetting] =
   swift + [.unsafeFlags(["-Xcc", "-I\(llvmRoot)/include", "-Xcc", "-DLAMINA_LLVM_MAJOR=\(llvmMajor)"])]
 
+/// Each function in a section of its own, so that executables hold only what they call.
+let sections: [CSetting] = [.unsafeFlags(["-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables"])]
 let embedded: [SwiftSetting] =
   swift + [
     .enableExperimentalFeature("Embedded"),
-    .unsafeFlags(["-wmo", "-Osize", "-Xcc", "-ffunction-sections", "-Xfrontend", "-function-sections"]),
+    .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-function-sections"]),
   ]
 
 /// A row of `CONTRIBUTING.md`'s picture: a target may depend only on rows below its own.
@@ -38,7 +40,7 @@ let package = Package(
   products: [
     .executable(name: "lamina", targets: ["LaminaTool"]),
     .library(name: "LaminaRuntime", targets: ["LaminaRuntime"]),
-    .library(name: "LaminaRuntimeEmbedded", type: .static, targets: ["LaminaRuntimeEmbedded"]),
+    .library(name: "LaminaRuntimeEmbedded", type: .static, targets: ["LaminaRuntimeEmbedded", "CLaminaMain"]),
     .library(name: "Lamina", targets: ["Lamina"]),
   ],
   dependencies: [
@@ -49,7 +51,8 @@ let package = Package(
   ],
   targets: [
     // Row 0: the runtime ships alone.
-    .target(name: "CLaminaRuntime"),
+    .target(name: "CLaminaRuntime", cSettings: sections),
+    .target(name: "CLaminaMain", dependencies: ["CLaminaRuntime"], cSettings: sections + [.unsafeFlags(["-Os"])]),
     .target(name: "LaminaRuntime", dependencies: ["CLaminaRuntime"], swiftSettings: swift),
     // The same sources for the archive that executables link. It is never linked into a program that also has the
     // normal Swift runtime, whose functions its own would replace.
@@ -75,6 +78,7 @@ let package = Package(
     row("PlanIR", on: ["TensorCore", "GraphSupport", "CLaminaRuntime"]),
 
     // Row 5: steps.
+    row("ExecutableLinker", on: ["PlanIR", "GraphSupport", "TensorCore", "CLaminaRuntime"]),
     row("GraphInterpreter", on: ["GraphIR", "TensorCore", "GraphSupport"]),
     row("GraphAutodiff", on: ["GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
     row("GraphOptimizer", on: ["GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
@@ -107,6 +111,7 @@ let package = Package(
       exclude: ["Fixtures", "make_fixtures.py"], swiftSettings: swift),
     .target(name: "TestKit", dependencies: ["KernelIR", "TensorCore"], path: "Tests/TestKit", swiftSettings: swift),
     tests("KernelIRTests", of: ["TestKit", "KernelIR", "TensorCore", "GraphSupport"]),
+    tests("BinaryTests", of: ["ExecutableLinker", "PlanIR", "TensorCore", "GraphSupport"]),
     tests("RuntimeTests", of: ["LaminaRuntime", "CLaminaRuntime", "PlanIR", "TensorCore"]),
     tests(
       "GraphLoweringTests",

@@ -24,12 +24,12 @@ struct ContractionOperand {
         contraction.axes[term.axis].extent == 1 ? sum : sum + .axis(axes[term.axis]) * scope.size(term.coefficient)
       }
     }
+    var simplifier = IndexSimplifier()
+    for (axis, entry) in zip(axes, contraction.axes) { simplifier.add(axis, extent: scope.size(entry.extent)) }
     // A constant scalar is folded into an immediate when pulled; it has no memory to read.
     let pulled = scope.pull(operand, at: index)
     guard case .load(_, let offset, nil) = pulled.kind, let argument = scope.arguments.first, scope.arguments.count == 1,
-      let access = AffineAccess(
-        simplifyIndex(offset, ranges: Dictionary(uniqueKeysWithValues: zip(axes, contraction.axes.map { scope.size($0.extent) }))),
-        sizeNames: scope.sizeNames)
+      let access = AffineAccess(simplifier.simplify(offset), sizeNames: scope.sizeNames)
     else { return nil }
     switch argument {
     case .value(let value): (base, isConstant) = (value, false)

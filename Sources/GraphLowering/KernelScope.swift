@@ -179,10 +179,12 @@ final class KernelScope {
   /// The finished kernel: indices simplified, scratch numbered after the parameters.
   func finish(name: String, tileAxis: Axis, tiles: Expr, body: [Statement]) -> Kernel {
     let count = parameters.count
-    let numbered = scratch.isEmpty ? body : body.map { $0.renumberingBuffers { $0 < 0 ? count - 1 - $0 : $0 } }
+    var numbering = Substitution(
+      buffers: Dictionary(uniqueKeysWithValues: scratch.indices.map { (-1 - $0, count + $0) }))
+    let numbered = scratch.isEmpty ? body : numbering(body)
     let kernel = Kernel(
       name: name, parameters: parameters, scratch: scratch, sizes: sizeNames.indices.map { "s\($0)" },
       tileAxis: tileAxis, tiles: tiles, body: numbered)
-    return context.simplify(kernel, sizeNames: sizeNames)
+    return KernelPasses.simplifyIndices(kernel)
   }
 }

@@ -57,9 +57,4 @@ final class LoweringState {
   func constant(_ value: ValueID) -> Tensor? { (graph.producer(value)?.operation as? Constant)?.value.tensor }
 
   func lowering(of value: ValueID) -> Lowering? { graph[value].producer.map { lowerings[$0.index] } }
-
-  /// Runs the kernel passes over a finished kernel.
-  func simplify(_ kernel: Kernel, sizeNames: [String]) -> Kernel {
-    simplifyIndices(kernel)
-  }
 }
