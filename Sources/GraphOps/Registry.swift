@@ -112,7 +112,39 @@ package enum OperatorRegistry {
     Unslice.self,
     Unsqueeze.self,
     // Contractions
+    Conv.self,
+    ConvTranspose.self,
+    ConvWeightsGradient.self,
+    Einsum.self,
+    EinsumSpread.self,
+    Gemm.self,
+    GroupConv.self,
     MatMul.self,
+    // Composites
+    Dropout.self,
+    Hardmax.self,
+    LogSoftmax.self,
+    Softmax.self,
+    // Pooling
+    AveragePool.self,
+    GlobalAveragePool.self,
+    GlobalMaxPool.self,
+    LpPool.self,
+    MaxPool.self,
+    MaxPoolIndices.self,
+    PoolGradient.self,
+    // Normalization
+    BatchNormalization.self,
+    GroupNormalization.self,
+    InstanceNormalization.self,
+    LRN.self,
+    LayerNormalization.self,
+    LpNormalization.self,
+    MeanVarianceNormalization.self,
+    RMSNormalization.self,
+    // Losses
+    NegativeLogLikelihoodLoss.self,
+    SoftmaxCrossEntropyLoss.self,
   ]
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
