@@ -88,6 +88,13 @@ package struct AttributeDescription: Sendable {
   package let summary: String
   /// The value a fresh operator has.
   package let defaultValue: AttributeValue
+
+  package init(name: String, kind: String, summary: String, defaultValue: AttributeValue) {
+    self.name = name
+    self.kind = kind
+    self.summary = summary
+    self.defaultValue = defaultValue
+  }
 }
 
 extension Bool: AttributeRepresentable {

@@ -41,7 +41,9 @@ package struct LayerNormalization: Layer {
       ? try context.parameter("gamma", shape, initializer: gammaInitializer, dtype: type.dtype)
       : try context.ones(shape, type.dtype)
     let beta = center ? try context.parameter("beta", shape, initializer: betaInitializer, dtype: type.dtype) : nil
-    let norm = GraphOps.LayerNormalization(axis: -axes.count, epsilon: epsilon)
+    var norm = GraphOps.LayerNormalization()
+    norm.axis = -axes.count
+    norm.epsilon = epsilon
     var y = try context.emit(norm, moved, gamma, beta)
     if !isTrailing {
       var inverse = order

@@ -13,7 +13,11 @@ package enum Activation {
     ("relu", { (b, x) throws(TypeError) in try b.emit(Relu(), x) }),
     ("relu6", { (b, x) throws(TypeError) in try b.emit(Clip(min: 0, max: 6), x) }),
     ("sigmoid", { (b, x) throws(TypeError) in try b.emit(Sigmoid(), x) }),
-    ("hard_sigmoid", { (b, x) throws(TypeError) in try b.emit(HardSigmoid(alpha: 1.0 / 6, beta: 0.5), x) }),
+    ("hard_sigmoid", { (b, x) throws(TypeError) in
+        var operation = HardSigmoid()
+        operation.alpha = 1.0 / 6
+        return try b.emit(operation, x)
+      }),
     ("tanh", { (b, x) throws(TypeError) in try b.emit(Tanh(), x) }),
     ("softmax", { (b, x) throws(TypeError) in try b.emit(Softmax(axis: -1), x) }),
     ("log_softmax", { (b, x) throws(TypeError) in try b.emit(LogSoftmax(axis: -1), x) }),
