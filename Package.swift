@@ -92,14 +92,16 @@ let package = Package(
       "Lamina",
       on: [
         "GraphLayers", "GraphOps", "GraphIR", "GraphLanguage", "GraphInterpreter", "GraphAutodiff", "GraphOptimizer",
-        "GraphLowering", "PlanIR", "LLVMBackend", "KernelIR", "LaminaRuntime", "TensorFiles", "TensorCore", "GraphSupport",
+        "GraphLowering", "PlanIR", "LLVMBackend", "ExecutableLinker", "KernelIR", "LaminaRuntime", "CLaminaRuntime",
+        "TensorFiles", "TensorCore", "GraphSupport",
       ]),
 
     // Row 8: the tool.
     .executableTarget(
       name: "LaminaTool",
       dependencies: [
-        "Lamina", "TensorFiles", "TensorCore", "GraphSupport", "GraphLanguage",
+        "Lamina", "GraphLayers", "GraphOps", "GraphIR", "GraphLanguage", "GraphInterpreter", "GraphLowering", "PlanIR",
+        "LLVMBackend", "ExecutableLinker", "KernelIR", "TensorFiles", "TensorCore", "GraphSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: swift),
 

@@ -80,24 +80,42 @@ package struct ModelSession: ~Copyable {
   private var context: Context
 
   package init(_ model: CompiledModel, _ inputs: [Tensor], threads: Int = 1) throws {
-    self.model = model
-    self.inputs = inputs
     let ports = model.plan.inputs.map { (name: $0.name, type: $0.type) }
     let dims = try bindSizes(
       ports, inputs, ranges: Dictionary(model.plan.symbols.map { ($0.name, $0.range) }, uniquingKeysWith: { first, _ in first }))
-    self.dims = dims
-    outputs = try model.plan.outputs.map { port in
+    let outputs = try model.plan.outputs.map { port in
       let shape = port.type.shape.compactMap { $0.evaluate(dims) }
       guard shape.count == port.type.rank, let tensor = Tensor(zeros: port.type.dtype, shape) else {
         throw DiagnosticsError("out-of-memory", "there is not enough memory for output '\(port.name)'")
       }
       return tensor
     }
-    do {
-      context = try Context.bound(model.model, dims: model.plan.symbols.map { dims[$0.name] ?? $0.range.lowerBound }, threads: threads)
+    self.init(
+      model: model, inputs: inputs, outputs: outputs, dims: dims,
+      context: try ModelSession.bind(model, dims, inputs, outputs, threads))
+  }
+
+  private init(
+    model: CompiledModel, inputs: [Tensor], outputs: [Tensor], dims: [String: Int], context: consuming Context
+  ) {
+    self.model = model
+    self.inputs = inputs
+    self.outputs = outputs
+    self.dims = dims
+    self.context = context
+  }
+
+  /// A context with its sizes, inputs and outputs bound.
+  private static func bind(
+    _ model: CompiledModel, _ dims: [String: Int], _ inputs: [Tensor], _ outputs: [Tensor], _ threads: Int
+  ) throws -> Context {
+    do throws(RuntimeError) {
+      var context = try Context.bound(
+        model.model, dims: model.plan.symbols.map { dims[$0.name] ?? $0.range.lowerBound }, threads: threads)
       for (index, tensor) in inputs.enumerated() { try context.setInput(index, tensor.bytes.baseAddress) }
       for (index, tensor) in outputs.enumerated() { try context.setOutput(index, tensor.mutableBytes.baseAddress) }
-    } catch let error as RuntimeError {
+      return context
+    } catch {
       throw DiagnosticsError("cannot-run", "the model cannot run with these sizes: \(error.description)")
     }
   }

@@ -12,12 +12,12 @@ struct Table {
 
   var text: String {
     let all = [headings] + rows
-    let widths = headings.indices.map { column in all.map { displayWidth(column < $0.count ? $0[column] : "") }.max() ?? 0 }
+    let widths = headings.indices.map { column in all.map { (column < $0.count ? $0[column] : "").displayWidth }.max() ?? 0 }
     func line(_ row: [String]) -> String {
       var parts: [String] = []
       for (column, width) in widths.enumerated() {
         let cell = column < row.count ? row[column] : ""
-        let padding = String(repeating: " ", count: max(0, width - displayWidth(cell)))
+        let padding = String(repeating: " ", count: max(0, width - cell.displayWidth))
         parts.append(numeric.contains(column) ? padding + cell : cell + padding)
       }
       var text = parts.joined(separator: "  ")

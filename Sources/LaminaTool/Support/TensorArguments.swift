@@ -104,6 +104,3 @@ func writeOutputs(_ arguments: [String], _ outputs: [(name: String, tensor: Tens
   try writeTensors(written)
   return outputs.map(\.name).filter { !names.contains($0) }
 }
-
-/// Whether a path names something.
-private func fileExists(_ path: String) -> Bool { FileReader.exists(path) }

@@ -22,12 +22,12 @@ enum Terminal {
     var bytes = Array(text.utf8)
     bytes.append(10)
     bytes.withUnsafeBytes { buffer in
-      var rest = buffer[...]
+      var rest = UnsafeRawBufferPointer(buffer)
       while let base = rest.baseAddress, !rest.isEmpty {
         let count = Glibc.write(descriptor, base, rest.count)
         if count < 0 && errno == EINTR { continue }
         if count <= 0 { return }
-        rest = rest.dropFirst(count)
+        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
       }
     }
   }
@@ -46,7 +46,7 @@ enum Terminal {
   /// Shows findings on standard error, or as JSON on standard output.
   static func report(_ diagnostics: [Diagnostic]) {
     if writesJSON {
-      print("[\(diagnostics.map(\.json).joined(separator: ",\n "))]")
+      print(diagnostics.json)
     } else {
       var text = DiagnosticRenderer(color: isColored).render(diagnostics)
       while text.last == "\n" { text.removeLast() }

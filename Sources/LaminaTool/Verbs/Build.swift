@@ -4,6 +4,7 @@
 import ArgumentParser
 import ExecutableLinker
 import GraphIR
+import GraphLayers
 import GraphLowering
 import GraphSupport
 import KernelIR
@@ -60,7 +61,7 @@ struct Build: ParsableCommand {
         source.graph, compile, kind, to: output, weights: weightsBeside.map { .beside($0) } ?? .inside)
     }
     if options.quiet { return }
-    let size = FileReader.size(output) ?? 0
+    let size = fileSize(output) ?? 0
     let plan = lowered.plan
     if options.json {
       Terminal.print(

@@ -14,7 +14,7 @@ struct Check: ParsableCommand {
     abstract: "Show every error and warning, or a table of the model.",
     discussion: "Example: lamina check graphs/cifar10.graph")
 
-  @Argument(help: ArgumentHelp("The files.", valueName: "file"))
+  @ArgumentParser.Argument(help: ArgumentHelp("The files.", valueName: "file"))
   var files: [String]
   @Option(help: ArgumentHelp("Fix a named size.", valueName: "name=size"))
   var dim: [String] = []

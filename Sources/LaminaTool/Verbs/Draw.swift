@@ -2,7 +2,6 @@
 // `lamina draw`: pictures of a file.
 
 import ArgumentParser
-import GraphDrawing
 import GraphLanguage
 import GraphSupport
 
@@ -11,7 +10,7 @@ struct Draw: ParsableCommand {
     abstract: "Draw a file as .svg or .mmd.",
     discussion: "Example: lamina draw graphs/digits.graph -o digits.svg")
 
-  @Argument(help: ArgumentHelp("The file.", valueName: "file"))
+  @ArgumentParser.Argument(help: ArgumentHelp("The file.", valueName: "file"))
   var file: String
   @Option(name: .shortAndLong, help: ArgumentHelp("Where to write: a path that ends in .svg or .mmd.", valueName: "path"))
   var output: String
@@ -24,8 +23,6 @@ struct Draw: ParsableCommand {
     let text: String
     if output.hasSuffix(".mmd") {
       text = read.mermaid
-    } else if output.hasSuffix(".svg") {
-      text = Drawing(read).svg
     } else {
       throw ValidationError("--output must end in .svg or .mmd, found '\(output)'")
     }

@@ -14,7 +14,7 @@ struct Format: ParsableCommand {
       Comments, front matter and styles stay as they are. Formatting a formatted file changes nothing.
       """)
 
-  @Argument(help: ArgumentHelp("The files.", valueName: "file"))
+  @ArgumentParser.Argument(help: ArgumentHelp("The files.", valueName: "file"))
   var files: [String]
   @Flag(help: "Write nothing; fail with exit code 3 when a file is not formatted.")
   var check = false
@@ -27,7 +27,7 @@ struct Format: ParsableCommand {
     var findings: [Diagnostic] = []
     var different: [String] = []
     for path in files {
-      let bytes = try FileReader.read(path)
+      let bytes = try readFile(path)
       let (file, errors) = parseGraphFile(path: path, bytes: bytes)
       guard let file, !errors.contains(where: { $0.severity == .error }) else {
         findings += errors

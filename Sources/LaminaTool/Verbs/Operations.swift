@@ -6,6 +6,7 @@ import GraphIR
 import GraphLayers
 import GraphOps
 import GraphSupport
+import TensorCore
 
 struct Operations: ParsableCommand {
   static let configuration = CommandConfiguration(

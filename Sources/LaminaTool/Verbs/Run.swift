@@ -4,8 +4,10 @@
 import ArgumentParser
 import GraphIR
 import GraphInterpreter
+import GraphLayers
 import GraphSupport
 import Lamina
+import PlanIR
 import TensorCore
 
 struct Run: ParsableCommand {
