@@ -130,6 +130,7 @@ package struct Dim: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomStrin
   package static func min(_ a: Dim, _ b: Dim) -> Dim {
     guard a.isValid, b.isValid else { return .invalid }
     if a == b { return a }
+    if let x = a.value, let y = b.value { return Dim(Swift.min(x, y)) }
     if let difference = (a - b).value { return difference < 0 ? a : b }
     return Dim(atom: a.description < b.description ? .min(a, b) : .min(b, a))
   }
@@ -137,6 +138,7 @@ package struct Dim: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomStrin
   package static func max(_ a: Dim, _ b: Dim) -> Dim {
     guard a.isValid, b.isValid else { return .invalid }
     if a == b { return a }
+    if let x = a.value, let y = b.value { return Dim(Swift.max(x, y)) }
     if let difference = (a - b).value { return difference > 0 ? a : b }
     return Dim(atom: a.description < b.description ? .max(a, b) : .max(b, a))
   }
@@ -253,7 +255,7 @@ extension Dim.Term {
 extension Dim.Atom: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .symbol(let name): name
+    case .symbol(let name): Dim.nameText(name)
     case .floorDiv(let a, let b): "(\(a.operand) // \(b.operand))"
     case .mod(let a, let b): "(\(a.operand) % \(b.operand))"
     case .min(let a, let b): "min(\(a), \(b))"
