@@ -45,25 +45,40 @@ package struct TensorComparison: Hashable, Sendable, CustomStringConvertible {
   }
 
   private mutating func compareFloats(_ actual: Tensor, _ reference: Tensor, _ absolute: Double, _ relative: Double) {
-    let (a, b) = (actual.doubles(), reference.doubles())
     var worstExcess = 0.0
-    for index in 0..<count {
-      let (x, y) = (a[index], b[index])
-      if !x.isFinite || !y.isFinite {
-        if x == y || (x.isNaN && y.isNaN) { continue }
-        nonFiniteMismatchCount += 1
-        note(index, x, y, excess: .infinity, &worstExcess)
-        continue
+    let block = Tensor.blockSize
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * block) { values in
+      guard let a = values.baseAddress else { return }
+      let b = a + block
+      for first in stride(from: 0, to: count, by: block) {
+        let range = first..<min(count, first + block)
+        actual.copyDoubles(range, to: a)
+        reference.copyDoubles(range, to: b)
+        for index in range {
+          compare(index, a[index - first], b[index - first], actual.dtype, absolute, relative, &worstExcess)
+        }
       }
-      if x == y { continue }
-      // The difference of two doubles may be infinite; that is then the figure.
-      let error = (x - y).magnitude
-      maxAbsoluteError = max(maxAbsoluteError, error)
-      if y != 0 { maxRelativeError = max(maxRelativeError, error / y.magnitude) }
-      maxULP = max(maxULP, actual.dtype.ulpDistance(x, y))
-      let allowed = absolute + relative * y.magnitude
-      if error > allowed { note(index, x, y, excess: error - allowed, &worstExcess) }
     }
+  }
+
+  private mutating func compare(
+    _ index: Int, _ x: Double, _ y: Double, _ dtype: DType, _ absolute: Double, _ relative: Double,
+    _ worstExcess: inout Double
+  ) {
+    if x == y { return }
+    if !x.isFinite || !y.isFinite {
+      if x.isNaN && y.isNaN { return }
+      nonFiniteMismatchCount += 1
+      note(index, x, y, excess: .infinity, &worstExcess)
+      return
+    }
+    // The difference of two doubles may be infinite; that is then the figure.
+    let error = (x - y).magnitude
+    maxAbsoluteError = max(maxAbsoluteError, error)
+    if y != 0 { maxRelativeError = max(maxRelativeError, error / y.magnitude) }
+    maxULP = max(maxULP, dtype.ulpDistance(x, y))
+    let allowed = absolute + relative * y.magnitude
+    if error > allowed { note(index, x, y, excess: error - allowed, &worstExcess) }
   }
 
   private mutating func compareIntegers(_ actual: Tensor, _ reference: Tensor, _ absolute: Double, _ relative: Double) {

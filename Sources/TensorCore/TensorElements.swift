@@ -77,9 +77,7 @@ extension Tensor {
     case .f16: base.storeBytes(of: halfBits(value), toByteOffset: index * 2, as: UInt16.self)
     case .bf16: base.storeBytes(of: bfloatBits(value), toByteOffset: index * 2, as: UInt16.self)
     case .bool: base.storeBytes(of: value != 0 ? 1 : 0, toByteOffset: index, as: UInt8.self)
-    case .u64:
-      let bits: UInt64 = value.isNaN || value <= 0 ? 0 : value >= 0x1p64 ? .max : UInt64(value)
-      base.storeBytes(of: bits, toByteOffset: index * 8, as: UInt64.self)
+    case .u64: base.storeBytes(of: UInt64(saturating: value), toByteOffset: index * 8, as: UInt64.self)
     default:
       let range = dtype.integerRange!
       set(index, integer: Swift.min(Swift.max(Int64(saturating: value), range.low), range.high))
@@ -117,6 +115,13 @@ extension Int64 {
     } else {
       self = Int64(value)
     }
+  }
+}
+
+extension UInt64 {
+  /// The nearest integer toward zero; NaN is 0, beyond the range is the nearest end.
+  package init(saturating value: Double) {
+    self = value.isNaN || value <= 0 ? 0 : value >= 0x1p64 ? .max : UInt64(value)
   }
 }
 

@@ -24,16 +24,16 @@ package struct TensorSummary: Hashable, Sendable, CustomStringConvertible {
     var sum = 0.0
     var correction = 0.0
     var finiteCount = 0
-    for value in tensor.doubles() {
+    tensor.forEachDouble { value in
       if value.isNaN {
         nanCount += 1
-        continue
+        return
       }
       minimum = min(minimum ?? value, value)
       maximum = max(maximum ?? value, value)
       guard value.isFinite else {
         infinityCount += 1
-        continue
+        return
       }
       // Neumaier's sum, so that the mean of many elements is that of the values.
       let next = sum + value

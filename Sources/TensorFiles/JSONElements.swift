@@ -48,7 +48,7 @@ struct JSONElements {
   private mutating func element(_ scanner: inout JSONScanner, _ depth: Int) throws(TextFault) {
     let start = scanner.offset
     let boolean = scanner.boolean()
-    if boolean == nil, let next = scanner.peek(), !"+-.0123456789NI".utf8.contains(next) {
+    if boolean == nil, !Self.startsNumber(scanner.peek()) {
       throw scanner.unexpected(depth == 0 ? "an array, a number or an object" : "a number, 'true', 'false' or an array")
     }
     guard rank ?? depth == depth, sizes.count == depth else {
@@ -75,6 +75,17 @@ struct JSONElements {
       reals.append(number.double)
     }
     if hasNegative && hasUnsigned { becomeReal() }
+  }
+
+  /// Whether a number, right or wrong, may start so; the number's own reader judges it.
+  private static func startsNumber(_ byte: UInt8?) -> Bool {
+    guard let byte else { return false }
+    return switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."),
+      UInt8(ascii: "N"), UInt8(ascii: "I"):
+      true
+    default: false
+    }
   }
 
   private mutating func becomeReal() {

@@ -119,25 +119,29 @@ struct JSONScanner {
 
   /// A number, `NaN`, `Infinity` or `-Infinity`.
   mutating func number() throws(TextFault) -> DecimalNumber {
-    guard peek() != nil else { throw unexpected("a number") }
+    guard let first = peek() else { throw unexpected("a number") }
     let start = offset
-    if let value = word(at: start, "NaN", .nan) ?? word(at: start, "Infinity", .infinity)
-      ?? word(at: start, "-Infinity", -.infinity)
-    {
-      return value
+    let minus = UInt8(ascii: "-")
+    if first == UInt8(ascii: "N"), let value = word("NaN", .nan) { return value }
+    if first == UInt8(ascii: "I"), let value = word("Infinity", .infinity) { return value }
+    if first == minus, let value = word("-Infinity", -.infinity) { return value }
+    // JSON forbids '+1', '.5', '1.', and leading zeros, which `DecimalNumber` allows.
+    var isStrict = first == minus || Self.isDigit(first)
+    var end = start + (first == minus ? 1 : 0)
+    if byte(end) == UInt8(ascii: "0"), byte(end + 1).map(Self.isDigit) == true { isStrict = false }
+    if byte(end).map(Self.isDigit) != true { isStrict = false }
+    scan: while let next = byte(end) {
+      switch next {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "e"), UInt8(ascii: "E"), UInt8(ascii: "+"), minus: end += 1
+      case UInt8(ascii: "."):
+        if byte(end + 1).map(Self.isDigit) != true { isStrict = false }
+        end += 1
+      default: break scan
+      }
     }
-    var end = start
-    while end < bytes.count, "+-.0123456789eE".utf8.contains(bytes[end]) { end += 1 }
-    let text = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-    let unsigned = text.first == UInt8(ascii: "-") ? text.dropFirst() : text[...]
-    // JSON forbids '+1', '.5', '1.', and leading zeros.
-    let leadingZero = unsigned.first == UInt8(ascii: "0") && unsigned.dropFirst().first.map(Self.isDigit) == true
-    let pointAlone = zip(unsigned, unsigned.dropFirst()).contains { $0 == UInt8(ascii: ".") && !Self.isDigit($1) }
-    guard unsigned.first.map(Self.isDigit) == true, !leadingZero, !pointAlone, text.last != UInt8(ascii: "."),
-      let value = DecimalNumber(text)
-    else {
-      if end > start { throw TextFault(offset: start, length: end - start, message: "\(quoted(text)) is no number") }
-      throw unexpected("a number")
+    guard isStrict, let value = DecimalNumber(UnsafeRawBufferPointer(rebasing: bytes[start..<end])) else {
+      guard end > start else { throw unexpected("a number") }
+      throw TextFault(offset: start, length: end - start, message: "\(quoted(bytes[start..<end])) is no number")
     }
     offset = end
     return value
@@ -145,19 +149,21 @@ struct JSONScanner {
 
   /// `true` or `false`; nil when the next token is neither.
   mutating func boolean() -> Bool? {
-    guard peek() != nil else { return nil }
-    for (text, value) in [("true", true), ("false", false)] where bytes[offset...].starts(with: text.utf8) {
-      offset += text.utf8.count
-      return value
+    switch peek() {
+    case UInt8(ascii: "t"): word("true", 1) == nil ? nil : true
+    case UInt8(ascii: "f"): word("false", 0) == nil ? nil : false
+    default: nil
     }
-    return nil
   }
 
-  private mutating func word(at start: Int, _ text: StaticString, _ value: Double) -> DecimalNumber? {
-    guard ByteView(bytes).starts(with: text, at: start) else { return nil }
-    offset = start + text.utf8CodeUnitCount
+  /// Passes a word and gives its value; nil when it is not next.
+  private mutating func word(_ text: StaticString, _ value: Double) -> DecimalNumber? {
+    guard ByteView(bytes).starts(with: text, at: offset) else { return nil }
+    offset += text.utf8CodeUnitCount
     return .real(value)
   }
+
+  private func byte(_ offset: Int) -> UInt8? { offset < bytes.count ? bytes[offset] : nil }
 
   private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 

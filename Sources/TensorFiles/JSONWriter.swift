@@ -28,7 +28,7 @@ enum JSONWriter {
       text += "{\"dtype\": \"\(tensor.dtype)\", \"shape\": [\(sizes)], \"data\": []}"
       return
     }
-    // How many arrays end at element `index`, and so start before it: one for each axis whose block it completes.
+    // How many arrays end before element `index`, and as many start: one for each axis whose block is complete there.
     func boundaries(_ index: Int) -> Int {
       var (depth, block) = (0, 1)
       for size in tensor.shape.reversed() {
@@ -39,10 +39,10 @@ enum JSONWriter {
       return depth
     }
     let numbers = NumberTexts(tensor)
+    var depth = tensor.shape.count
     for index in 0..<tensor.count {
-      let depth = boundaries(index)
       if index > 0 { text += depth > 0 ? ",\n" : ", " }
-      text += String(repeating: "[", count: depth)
+      for _ in 0..<depth { text += "[" }
       if tensor.dtype == .bool {
         text += tensor.integer(index) == 0 ? "false" : "true"
       } else if tensor.dtype.isFloat, !tensor.double(index).isFinite {
@@ -51,7 +51,8 @@ enum JSONWriter {
       } else {
         numbers.append(index, to: &text)
       }
-      text += String(repeating: "]", count: boundaries(index + 1))
+      depth = boundaries(index + 1)
+      for _ in 0..<depth { text += "]" }
     }
   }
 }

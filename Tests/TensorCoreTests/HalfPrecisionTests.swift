@@ -33,7 +33,7 @@ import Testing
     }
     #expect(halfBits(.infinity) == 0x7C00 && halfBits(-.infinity) == 0xFC00 && halfBits(1e300) == 0x7C00)
     #expect(Float(halfBits: 0x7E00).isNaN && Float(halfBits: halfBits(.nan)).isNaN && halfBits(-0.0) == 0x8000)
-    #expect(halfBits(5e-324) == 0)
+    #expect(halfBits(.leastNonzeroMagnitude) == 0)
   }
 
   @Test func bfloatRounds() {
@@ -42,7 +42,7 @@ import Testing
       #expect(Float(bfloatBits: pattern) == value)
     }
     #expect(bfloatBits(.infinity) == 0x7F80 && bfloatBits(-.infinity) == 0xFF80 && bfloatBits(1e300) == 0x7F80)
-    #expect(Float(bfloatBits: bfloatBits(.nan)).isNaN && bfloatBits(-0.0) == 0x8000 && bfloatBits(5e-324) == 0)
+    #expect(Float(bfloatBits: bfloatBits(.nan)).isNaN && bfloatBits(-0.0) == 0x8000 && bfloatBits(.leastNonzeroMagnitude) == 0)
   }
 
   /// The conversion to Float against the toolchain's own half type, for all patterns.

@@ -61,7 +61,7 @@ import Testing
   @Test func writing() throws {
     let path = scratch.file("out.json")
     for tensor in [
-      Tensor(.f64, [2, 1, 2], doubles: [0.1, -0.0, 5e-324, .infinity]), Tensor(.i64, [3], integers: [.min, 0, .max]),
+      Tensor(.f64, [2, 1, 2], doubles: [0.1, -0.0, .leastNonzeroMagnitude, .infinity]), Tensor(.i64, [3], integers: [.min, 0, .max]),
       Tensor(.bool, [2, 2], integers: [1, 0, 0, 1]), Tensor(.f64, [], doubles: [.nan]), Tensor(zeros: .f32, [2, 0]),
       Tensor(.u64, [1], integers: [-1]),
     ] {
