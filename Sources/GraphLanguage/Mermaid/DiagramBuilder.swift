@@ -13,6 +13,8 @@ struct DiagramBuilder {
   private var classes: [(ids: [Located<String>], name: String)] = []
   /// Boxes and subgraphs that a closed subgraph has taken.
   private var taken: Set<Subgraph.Member> = []
+  /// How many subgraphs have been read to their end.
+  private var closed = 0
 
   init(_ syntax: FlowSyntax, source: SourceText) {
     self.source = source
@@ -39,6 +41,7 @@ struct DiagramBuilder {
       case .direction(let direction):
         if let parent { diagram.subgraphs[parent].direction = direction }
       case .style(let style): add(style)
+      case .accessibleTitle(""), .accessibleDescription(""): break
       case .accessibleTitle(let text): diagram.accessibleTitle = text
       case .accessibleDescription(let text): diagram.accessibleDescription = text
       case .end: break
@@ -107,18 +110,16 @@ struct DiagramBuilder {
 
   private mutating func add(_ subgraph: FlowSubgraph, range: SourceRange, in parent: Int?) -> Int {
     let index = diagram.subgraphs.count
-    let name = subgraph.name.map { text in
-      FlowText(style: text.style, text: text.text[text.text.trimmed(0..<text.text.count)])
-    }
-    let written = name?.text.string ?? ""
-    // A name with spaces and no title is a title without an id.
-    let isID = !written.isEmpty && (subgraph.title != nil || !written.unicodeScalars.contains(where: \.isMermaidSpace))
-    let title = (subgraph.title ?? name).map(Label.init)
+    let name = subgraph.name?.text
+    let title = (subgraph.title ?? subgraph.name).map(Label.init)
     diagram.subgraphs.append(
       Subgraph(
-        id: isID ? written : "subGraph\(index)", idRange: name?.text.range ?? subgraph.keywordRange, title: title,
-        head: title?.operations.last, parent: parent, range: range))
+        id: name.map { $0.string($0.trimmed(0..<$0.count)) } ?? "", idRange: name?.range ?? subgraph.keywordRange,
+        title: title, head: title?.operations.last, parent: parent, range: range))
     let mentioned = run(subgraph.statements, in: index)
+    // A name with spaces and no title is a title, and the subgraph is numbered as it closes.
+    if subgraph.title == nil, subgraph.name?.isWord != true { diagram.subgraphs[index].id = "subGraph\(closed)" }
+    closed += 1
     // A box that a closed subgraph has mentioned stays there.
     for member in mentioned where taken.insert(member).inserted { diagram.subgraphs[index].members.append(member) }
     return index

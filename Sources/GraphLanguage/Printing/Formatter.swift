@@ -61,8 +61,10 @@ private struct FlowPrinter {
       var chain = groups.first?.nodes.first?.id.hasPrefix("%%") == true ? ";" : ""
       for (place, group) in groups.enumerated() {
         if place > 0, place <= arrows.count {
-          // Mermaid takes no space between `}` and an arrow's id.
-          let isTight = arrows[place - 1].id != nil && groups[place - 1].nodes.last?.metadata != nil
+          // Mermaid takes no space between `}` and an arrow's id, and takes some ids with a space for keywords.
+          let isTight =
+            arrows[place - 1].id != nil && groups[place - 1].nodes.last?.metadata != nil
+            || ["click", "call", "href"].contains(where: chain.hasSuffix)
           chain += (isTight ? "" : " ") + text(arrows[place - 1]) + " "
         }
         chain += group.nodes.map(text).joined(separator: " & ")
@@ -72,7 +74,9 @@ private struct FlowPrinter {
       var header = "subgraph"
       if let name = subgraph.name {
         let written = quoted(name, trimming: true)
-        header += " " + (written.isEmpty ? " " : written)
+        // A space before or after a word makes it a title without an id.
+        let isPadded = name.style == .plain && subgraph.title == nil && !name.isWord && !written.contains(" ")
+        header += (isPadded ? "  " : " ") + (written.isEmpty ? " " : written)
       }
       if let title = subgraph.title {
         header += "[\(quoted(title))]"

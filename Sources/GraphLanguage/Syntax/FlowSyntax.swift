@@ -73,6 +73,9 @@ package struct FlowText: Sendable {
   package var text: MappedText
   /// The characters from the start that stand in quotes; Mermaid takes others after them, as in `["a" b]`.
   package var quotedCount = 0
+
+  /// Without any white space.
+  var isWord: Bool { !text.isEmpty && !text.scalars.contains(where: \.isMermaidSpace) }
 }
 
 /// `id@-->|label|` or `-- label -->`
