@@ -109,6 +109,9 @@ let package = Package(
     tests("GraphSupportTests", of: ["GraphSupport"]),
     tests("TensorCoreTests", of: ["TensorCore"]),
     .testTarget(
+      name: "GraphLanguageTests", dependencies: ["GraphLanguage", "GraphSupport"], exclude: ["Mermaid"],
+      swiftSettings: swift),
+    .testTarget(
       name: "TensorFilesTests", dependencies: ["TensorFiles", "TensorCore", "GraphSupport"],
       exclude: ["Fixtures", "make_fixtures.py"], swiftSettings: swift),
     .target(name: "TestKit", dependencies: ["KernelIR", "TensorCore"], path: "Tests/TestKit", swiftSettings: swift),

@@ -17,12 +17,9 @@ struct CleanText {
   init(_ source: MappedText) {
     text = CleanText.normalised(source)
     text = CleanText.withQuotedAttributes(text)
-    // Mermaid does this twice, so a comment may stand above the front matter.
-    for _ in 0..<2 {
-      if frontMatter == nil { takeFrontMatter() }
-      takeDirectives()
-      takeComments()
-    }
+    takeFrontMatter()
+    takeDirectives()
+    takeComments()
     comments.sort { $0.range.start < $1.range.start }
     for keyword in ["style", "classDef"] { dropStyleSemicolons(after: Array(keyword.unicodeScalars)) }
     encodeEntities()
