@@ -61,7 +61,7 @@ import Testing
   }
 
   @Test func aCallMayGoOverSeveralLines() throws {
-    let file = try read("graph TD\nA[\"title<br/>Conv2D(32,<br/>  3x3)<br/>Flatten\"]")
+    let file = try read("graph TD\nA[\"a title<br/>Conv2D(32,<br/>  3x3)<br/>Flatten\"]")
     #expect(file.diagram.boxes[0].operations.map(describe) == ["Conv2D(32, (3, 3))", "Flatten"])
   }
 
@@ -84,7 +84,7 @@ import Testing
       A
       """
     let error = try #require(parseGraph(text, path: "t.graph").1.first)
-    #expect(error.location?.description == "t.graph:3:17")
+    #expect(error.location?.description == "t.graph:3:18")
   }
 
   @Test func depthIsLimited() {

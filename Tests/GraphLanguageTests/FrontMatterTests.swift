@@ -52,7 +52,7 @@ import Testing
     ("stages:\n  abc: Fit(", "3:11", "the bracket is not closed, expected a value", nil),
     ("stages:\n  abc: {x: y}", "3:8", "'abc' must be bound to an operation such as 'Dense(10)', or to a list of them", nil),
     ("a: &x 1", "2:4", "anchors ('&name') are not read", nil),
-    ("title: [x", "3:1", "not valid YAML: did not find expected ',' or ']'", nil),
+    ("title: [x", "2:10", "not valid YAML: did not find expected ',' or ']'", nil),
   ] as [(String, String, String, String?)])
   func errors(_ text: String, _ place: String, _ message: String, _ fixIt: String?) throws {
     let (_, diagnostics) = parseGraph("---\n\(text)\n---\ngraph TD\nabc", path: "t.graph")

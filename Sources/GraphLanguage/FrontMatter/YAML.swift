@@ -81,7 +81,9 @@ struct YAML {
 
   /// The characters of the text that a mark points at. Yams counts lines and columns in characters from 1.
   private func index(of mark: Mark) -> Int {
-    let line = min(max(mark.line - 1, 0), lines.count - 1)
+    let line = max(mark.line - 1, 0)
+    // An error at the end is marked after the last line.
+    guard line < lines.count else { return text.count }
     return min(lines[line] + max(mark.column - 1, 0), text.count)
   }
 
