@@ -30,7 +30,10 @@ struct tensor read_csv(const char *path, const char *bytes, uint64_t count) {
       char *end;
       double value = strtod(place, &end);
       if (end == place || (*end && *end != '\n' && !is_separator(*end))) {
-        if (line > 1) fail("'%s' line %ld: found '%.*s', expected a number", path, line, (int)strcspn(place, ",;\t\r\n"), place);
+        if (line > 1) {
+          int length = (int)strcspn(place, ",;\t\r\n");
+          fail("'%s' line %ld: found '%.*s', expected a number", path, line, length, place);
+        }
         is_header = true;
         place += strcspn(place, ",;\t\n");
         continue;

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void print_ports(const struct program *program, const char *title, const struct lamina_port *ports, uint32_t count) {
+static void print_ports(
+    const struct program *program, const char *title, const struct lamina_port *ports, uint32_t count) {
   char buffer[512];
   printf("%s\n", title);
   for (uint32_t i = 0; i < count; i++) {
@@ -91,7 +92,8 @@ static void print_json_arena(struct program *program, const char *key, bool is_w
   printf("  \"%s\": {\"sizes\": {", key);
   for (uint32_t i = 0; i < count; i++) {
     const struct lamina_symbol *symbol = &symbols(program)[i];
-    if (!program->is_known[i]) program->dims[i] = is_worst ? symbol->high : symbol->low ? symbol->low : symbol->high > 0;
+    int64_t least = symbol->low ? symbol->low : symbol->high > 0;
+    if (!program->is_known[i]) program->dims[i] = is_worst ? symbol->high : least;
     if (i) printf(", ");
     print_json_text(program, symbol->name);
     printf(": %lld", (long long)program->dims[i]);

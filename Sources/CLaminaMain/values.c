@@ -15,7 +15,9 @@ static const struct {
     [LAMINA_BOOL] = {"bool", 8}, [LAMINA_I4] = {"i4", 4},   [LAMINA_U4] = {"u4", 4},
 };
 
-const char *dtype_name(uint32_t dtype) { return dtype < LAMINA_DTYPE_END && types[dtype].name ? types[dtype].name : "?"; }
+const char *dtype_name(uint32_t dtype) {
+  return dtype < LAMINA_DTYPE_END && types[dtype].name ? types[dtype].name : "?";
+}
 
 bool is_float(uint32_t dtype) { return dtype >= LAMINA_F32 && dtype <= LAMINA_BF16; }
 

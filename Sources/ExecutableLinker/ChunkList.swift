@@ -33,7 +33,8 @@ struct ChunkList {
       guard part.offset >= count - start, part.offset <= byteCount, part.bytes.count <= byteCount - part.offset else {
         throw DiagnosticsError(
           "link-weights",
-          "weights of \(part.bytes.count) bytes at \(part.offset) overlap others or leave the blob of \(byteCount) bytes")
+          "weights of \(part.bytes.count) bytes at \(part.offset) overlap others "
+            + "or leave the blob of \(byteCount) bytes")
       }
       pad(to: start + part.offset)
       chunks.append(.borrowed(part.bytes))

@@ -132,7 +132,8 @@ struct DataObject {
 
 /// Section numbers.
 private enum Section: UInt16 {
-  case plan = 1, weights, kernels, model, kernelRelocations, modelRelocations, symbols, strings, stack, names
+  case plan = 1
+  case weights, kernels, model, kernelRelocations, modelRelocations, symbols, strings, stack, names
 
   var name: String {
     switch self {

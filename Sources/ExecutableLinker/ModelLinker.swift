@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes files that run without the compiler: executables, shared and static libraries, objects.
 
+import GraphSupport
+import PlanIR
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
   import Musl
 #endif
-import GraphSupport
-import PlanIR
 
 /// A compiled model and how to write it.
 package struct ModelLinker {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The system's linker driver and the runtime archive: where they are, and running the former.
 
+import GraphSupport
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
   import Musl
 #endif
-import GraphSupport
 
 /// Programs that building needs.
 struct Toolchain {
@@ -37,7 +38,8 @@ struct Toolchain {
   static func tool(_ names: [String]) throws(DiagnosticsError) -> String {
     for name in names { if let path = search(name) { return path } }
     throw DiagnosticsError(
-      "link-driver", "found no \(names.joined(separator: " or ")), expected one (for example from 'apt install binutils')")
+      "link-driver",
+      "found no \(names.joined(separator: " or ")), expected one (for example from 'apt install binutils')")
   }
 
   /// The archive of the embedded runtime: `LAMINA_RUNTIME`, or beside the program or library this code is in.
@@ -62,7 +64,8 @@ struct Toolchain {
     }
     throw DiagnosticsError(
       "link-runtime",
-      "found no \(name) in \(folders.map { "'\($0)'" }.joined(separator: " or ")), expected it there or in LAMINA_RUNTIME")
+      "found no \(name) in \(folders.map { "'\($0)'" }.joined(separator: " or ")), "
+        + "expected it there or in LAMINA_RUNTIME")
   }
 
   /// The file that this function was loaded from, by the kernel's list of mappings.
@@ -74,7 +77,8 @@ struct Toolchain {
     for line in String(decoding: maps, as: UTF8.self).split(separator: "\n") {
       let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
       let ends = fields.first?.split(separator: "-") ?? []
-      guard fields.count == 6, ends.count == 2, let start = UInt(ends[0], radix: 16), let end = UInt(ends[1], radix: 16),
+      guard fields.count == 6, ends.count == 2, let start = UInt(ends[0], radix: 16),
+        let end = UInt(ends[1], radix: 16),
         start <= address, address < end
       else { continue }
       return String(fields[5].drop { $0 == " " })

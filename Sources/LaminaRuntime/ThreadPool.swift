@@ -16,15 +16,18 @@ public final class ThreadPool: @unchecked Sendable {
   private static var idleSpin: UInt32 { 30_000 }
   private static var activeSpin: UInt32 { 2_000_000 }
 
-  /// Starts `threads - 1` threads; nil when the system refuses. With more threads than cores nobody spins.
+  /// Starts `threads - 1` threads, fewer when the system refuses some; nil when there is no memory. With more threads
+  /// than cores nobody spins.
   public init?(threads: Int) {
     let helpers = max(0, min(threads, 1024) &- 1)
-    guard let memory = lamina_allocate(UInt64(MemoryLayout<lamina_pool>.stride)),
-      let slots = lamina_allocate(UInt64(max(helpers, 1) &* MemoryLayout<lamina_worker>.stride))
-    else { return nil }
+    // The pool and its workers are one allocation.
+    let poolBytes = MemoryLayout<lamina_pool>.stride
+    guard let memory = lamina_allocate(UInt64(poolBytes &+ helpers &* MemoryLayout<lamina_worker>.stride)) else {
+      return nil
+    }
     pool = memory.bindMemory(to: lamina_pool.self, capacity: 1)
     pool.initialize(to: lamina_pool())
-    let workers = slots.bindMemory(to: lamina_worker.self, capacity: max(helpers, 1))
+    let workers = (memory + poolBytes).bindMemory(to: lamina_worker.self, capacity: helpers)
     pool.pointee.workers = workers
     pool.pointee.spin_nanoseconds = threads <= Int(lamina_core_count()) ? ThreadPool.idleSpin : 0
     var started = 0
@@ -44,7 +47,6 @@ public final class ThreadPool: @unchecked Sendable {
     lamina_store(&pool.pointee.quit, 1)
     for index in 0..<Int(pool.pointee.worker_count) { give(pool.pointee.workers + index) }
     for index in 0..<Int(pool.pointee.worker_count) { lamina_thread_join(pool.pointee.workers[index].thread) }
-    lamina_free(pool.pointee.workers)
     lamina_free(pool)
   }
 

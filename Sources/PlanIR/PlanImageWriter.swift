@@ -123,7 +123,8 @@ private struct PlanImageWriter {
     bufferOrder.map { index in
       let buffer = plan.buffers[index]
       return lamina_buffer(
-        name: span(buffer.name), below: list(buffer.below.map { UInt32(bufferNumbers[$0]) }), bytes: expression(buffer.byteCount),
+        name: span(buffer.name), below: list(buffer.below.map { UInt32(bufferNumbers[$0]) }),
+        bytes: expression(buffer.byteCount),
         first_step: UInt32(clamping: buffer.firstStep), last_step: UInt32(clamping: buffer.lastStep), reserved: 0)
     }
   }
@@ -140,7 +141,8 @@ private struct PlanImageWriter {
         }
       references.append(
         lamina_reference(
-          space: space.rawValue, index: UInt32(clamping: index), offset: expression(reference.byteOffset), reserved: 0))
+          space: space.rawValue, index: UInt32(clamping: index), offset: expression(reference.byteOffset), reserved: 0
+        ))
     }
     return lamina_step(
       kernel: UInt32(clamping: step.kernel), tiles: expression(step.tiles), scratch: expression(step.scratchBytes),

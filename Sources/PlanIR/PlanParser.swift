@@ -21,7 +21,9 @@ extension Plan {
       let low = try scanner.integer()
       try scanner.expect("...")
       let high = try scanner.integer()
-      guard low <= high else { throw scanner.failure(expected: "a range '\(low)...' whose end is not below, before this") }
+      guard low <= high else {
+        throw scanner.failure(expected: "a range '\(low)...' whose end is not below, before this")
+      }
       symbols.append(Symbol(name, low...high))
     } else if scanner.takes("input") {
       try scanner.expect("\(inputs.count)")

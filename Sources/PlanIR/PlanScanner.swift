@@ -101,8 +101,9 @@ struct PlanScanner {
   mutating func decimal() throws(DiagnosticsError) -> Double {
     skipSpace()
     let start = position
-    while let next = byte, isWord(next) || next == UInt8(ascii: ".") || next == UInt8(ascii: "-")
-      || next == UInt8(ascii: "+")
+    while let next = byte,
+      isWord(next) || next == UInt8(ascii: ".") || next == UInt8(ascii: "-")
+        || next == UInt8(ascii: "+")
     { position += 1 }
     guard let value = Double(source.text(SourceRange(start, position))) else {
       position = start

@@ -74,7 +74,8 @@ private struct PlanVerifier {
       {
         report(
           "constant",
-          "\(what) has \(constant.byteCount) bytes at \(constant.offset), outside of \(plan.weightsByteCount) bytes of weights")
+          "\(what) has \(constant.byteCount) bytes at \(constant.offset), outside of the weights' "
+            + "\(plan.weightsByteCount) bytes")
       }
     }
   }
@@ -85,7 +86,8 @@ private struct PlanVerifier {
       if buffer.firstStep < 0 || buffer.lastStep < buffer.firstStep || buffer.lastStep >= plan.steps.count {
         report(
           "lifetime",
-          "buffer '\(buffer.name)' lives from step \(buffer.firstStep) to \(buffer.lastStep) of \(plan.steps.count) steps")
+          "buffer '\(buffer.name)' lives from step \(buffer.firstStep) to \(buffer.lastStep) "
+            + "of \(plan.steps.count) steps")
       }
     }
     if plan.bufferOrder == nil {
@@ -148,7 +150,8 @@ private struct PlanVerifier {
             let binding = dims.sorted { $0.key < $1.key }.map { " at \($0.key) = \($0.value)" }.joined()
             report(
               "overlap",
-              "buffers '\(plan.buffers[index].name)' and '\(plan.buffers[other].name)' are live at once and overlap\(binding)")
+              "buffers '\(plan.buffers[index].name)' and '\(plan.buffers[other].name)' are live at once "
+                + "and overlap\(binding)")
             return
           }
         }

@@ -41,7 +41,9 @@ import Testing
     var best = Duration.seconds(1)
     for _ in 0..<20 {
       let time = try ContinuousClock().measure {
-        _ = try spawn(program, ["--input", folder.file("one.npy"), "--output", "class=/dev/null", "--output", "probability=/dev/null"])
+        _ = try spawn(
+          program,
+          ["--input", folder.file("one.npy"), "--output", "class=/dev/null", "--output", "probability=/dev/null"])
       }
       best = min(best, time)
     }
@@ -109,7 +111,8 @@ import Testing
   @Test func describesItself() throws {
     let help = try shell(program, ["--help"])
     #expect(help.status == 0 && help.output.contains("图像  f32[N, 784]") && help.output.contains("N  1...4096"))
-    let json = try JSONSerialization.jsonObject(with: Data(try shell(program, ["--describe", "--threads", "1"]).output.utf8))
+    let json = try JSONSerialization.jsonObject(
+      with: Data(try shell(program, ["--describe", "--threads", "1"]).output.utf8))
     let model = try #require(json as? [String: Any])
     #expect(model["name"] as? String == "数字 digits")
     #expect((model["inputs"] as? [[String: Any]])?.first?["type"] as? String == "f32[N, 784]")
@@ -119,7 +122,9 @@ import Testing
     #expect((model["arena_worst"] as? [String: Any])?["bytes"] as? Int == 4096 * 40 + 128)
     #expect(model["weights_inside"] as? Bool == true)
     let bench = try shell(program, ["--bench", "--dim", "N=3"])
-    #expect(bench.status == 0 && bench.output.contains("median") && bench.output.contains("hidden  (k_dense)") || bench.output.contains("(k_dense)"))
+    #expect(
+      bench.status == 0 && bench.output.contains("median") && bench.output.contains("hidden  (k_dense)")
+        || bench.output.contains("(k_dense)"))
   }
 
   @Test func refusesWrongInput() throws {
@@ -183,7 +188,9 @@ import Testing
   }
 
   @Test func weightsBeside() throws {
-    try withSampleLinker(folder) { try $0.write(to: folder.file("alone"), weights: .beside(folder.file("alone.weights"))) }
+    try withSampleLinker(folder) {
+      try $0.write(to: folder.file("alone"), weights: .beside(folder.file("alone.weights")))
+    }
     let weights = samplePlan().weightsByteCount
     #expect(try folder.size("alone.weights") == weights && folder.size("alone") <= 64 << 10)
     let arguments = ["--input", folder.file("x.npy"), "--output", "class=\(folder.file("c.raw"))"]

@@ -55,7 +55,10 @@ private let caller = """
     try build(folder, output, ending)
     let compiled = try shell(
       "/usr/bin/env",
-      ["cc", "-Wall", "-Werror", "-std=c99", folder.file("caller.c"), folder.file("first\(ending)"), folder.file("second\(ending)")]
+      [
+        "cc", "-Wall", "-Werror", "-std=c99", folder.file("caller.c"), folder.file("first\(ending)"),
+        folder.file("second\(ending)"),
+      ]
         + ["-Wl,-rpath,\(folder.path)", "-o", folder.file("caller")])
     #expect(compiled.status == 0, "\(compiled.error)")
     let finished = try shell(folder.file("caller"), [])
@@ -70,13 +73,18 @@ private let caller = """
   @Test func headerGoesWithTheContract() throws {
     let folder = try Folder()
     try withSampleLinker(folder, name: "数字") { try $0.writeHeader(to: folder.file("model.h")) }
-    let contract = "\(#filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined())/Sources/CLaminaRuntime/include"
+    let contract =
+      "\(#filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined())/Sources/CLaminaRuntime/include"
     for first in ["model.h", "lamina_runtime.h"] {
       let second = first == "model.h" ? "lamina_runtime.h" : "model.h"
-      try folder.write("use.c", Array("#include \"\(first)\"\n#include \"\(second)\"\nint n = u6570u5b57_output_class;\n".utf8))
+      try folder.write(
+        "use.c", Array("#include \"\(first)\"\n#include \"\(second)\"\nint n = u6570u5b57_output_class;\n".utf8))
       let compiled = try shell(
         "/usr/bin/env",
-        ["cc", "-Wall", "-Werror", "-I", contract, "-I", folder.path, "-c", folder.file("use.c"), "-o", folder.file("use.o")])
+        [
+          "cc", "-Wall", "-Werror", "-I", contract, "-I", folder.path, "-c", folder.file("use.c"), "-o",
+          folder.file("use.o"),
+        ])
       #expect(compiled.status == 0, "\(compiled.error)")
     }
   }

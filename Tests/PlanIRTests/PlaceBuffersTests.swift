@@ -102,7 +102,8 @@ private struct Random {
   }
 
   @Test func sizesThatCannotBeBoundAreLeftToTheVerifier() {
-    var model = plan([(Dim(symbol: "N") * Dim(Int.max / 2), 0, 1), (64, 1, 1)], symbols: [Plan.Symbol("N", 1...Int.max)])
+    var model = plan(
+      [(Dim(symbol: "N") * Dim(Int.max / 2), 0, 1), (64, 1, 1)], symbols: [Plan.Symbol("N", 1...Int.max)])
     model.placeBuffers()
     #expect(model.arenaBytes(["N": 1 << 40]) == nil)
     #expect(model.arenaBytes([:]) == nil)

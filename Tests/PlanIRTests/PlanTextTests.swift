@@ -51,7 +51,8 @@ func samplePlan() -> Plan {
     ("plan \"a\" symbol N 3...1", "end is not below"), ("plan \"a\" input 1 \"x\" f32[]", "expected '0'"),
     ("plan \"a\" input 0 \"x\" q32[]", "f32"), ("plan \"a\" buffer 0 \"b\" bytes 9999999999999999999", "an integer"),
     ("plan \"a\" buffer 0 \"b\" bytes 9223372036854775807 * N * 2 live 0 to 0", "range of Int"),
-    ("plan \"\\u{110000}\"", "Unicode scalar"), ("plan \"\\q\"", "\\n"), ("plan \"a\" step 0 kernel 0 (disk 0)", "arena"),
+    ("plan \"\\u{110000}\"", "Unicode scalar"), ("plan \"\\q\"", "\\n"),
+    ("plan \"a\" step 0 kernel 0 (disk 0)", "arena"),
   ])
   func refusesBadText(text: String, expected: String) {
     let error = #expect(throws: DiagnosticsError.self) { try Plan(parsing: SourceText(path: "x.plan", text)) }

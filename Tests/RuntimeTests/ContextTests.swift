@@ -2,6 +2,7 @@
 // Contexts bind, run and refuse as the header says.
 
 import CLaminaRuntime
+import Foundation
 import LaminaRuntime
 import PlanIR
 import TensorCore
@@ -34,6 +35,16 @@ private func status(_ body: () throws -> Void) -> lamina_status {
     let memory = try TestModel(testPlan(nanosecondsPerTile: 500))
     var context = try Context.bound(memory.model(), dims: [513], threads: threads)
     for _ in 0..<50 { #expect(try run(&context, 513) == testOutput(513)) }
+  }
+
+  /// Threads that went to sleep between runs are woken, and nothing is lost on the way.
+  @Test func sleepingThreadsWakeUp() throws {
+    let memory = try TestModel(testPlan(nanosecondsPerTile: 5000))
+    var context = try Context.bound(memory.model(), dims: [64], threads: 2)
+    for pause in 0..<60 {
+      #expect(try run(&context, 64) == testOutput(64))
+      usleep(UInt32(pause % 4) * 40)
+    }
   }
 
   @Test func contextsShareAPool() async throws {
@@ -124,7 +135,9 @@ private func status(_ body: () throws -> Void) -> lamina_status {
 
   @Test func everyStatusHasAText() {
     var texts: Set<String> = []
-    for status in 0..<LAMINA_STATUS_COUNT.rawValue { texts.insert(String(cString: lamina_status_text(lamina_status(status)))) }
+    for status in 0..<LAMINA_STATUS_COUNT.rawValue {
+      texts.insert(String(cString: lamina_status_text(lamina_status(status))))
+    }
     #expect(texts.count == Int(LAMINA_STATUS_COUNT.rawValue) && !texts.contains("unknown status"))
     #expect(String(cString: lamina_status_text(lamina_status(999))) == "unknown status")
   }

@@ -46,7 +46,8 @@ private struct Random {
       case 4: return dim(depth - 1) * dim(depth - 1)
       case 5: return Dim.floorDiv(dim(depth - 1), Dim(symbol: names[random.next(3)]) + 1)
       case 6: return Dim.mod(dim(depth - 1), Dim(random.next(9) + 1))
-      default: return random.next(2) == 0 ? Dim.min(dim(depth - 1), dim(depth - 1)) : Dim.max(dim(depth - 1), dim(depth - 1))
+      default:
+        return random.next(2) == 0 ? Dim.min(dim(depth - 1), dim(depth - 1)) : Dim.max(dim(depth - 1), dim(depth - 1))
       }
     }
     let nothing: lamina_kernel = { _, _, _, _, _ in }
@@ -126,7 +127,9 @@ private struct Random {
         case 1: bytes[place] ^= UInt8(1 << random.next(8))
         default:
           let value = [0, 1, 255, 127, 128][random.next(5)]
-          for offset in 0..<4 where place / 4 * 4 + offset < bytes.count { bytes[place / 4 * 4 + offset] = UInt8(value) }
+          for offset in 0..<4 where place / 4 * 4 + offset < bytes.count {
+            bytes[place / 4 * 4 + offset] = UInt8(value)
+          }
         }
       }
       bytes.withUnsafeMutableBytes { bytes in

@@ -81,7 +81,9 @@ final class TestModel {
   }
 
   func model() throws -> Model {
-    try Model(image: UnsafeRawBufferPointer(image), kernels: UnsafeBufferPointer(kernels), weights: UnsafeRawBufferPointer(weights))
+    try Model(
+      image: UnsafeRawBufferPointer(image), kernels: UnsafeBufferPointer(kernels),
+      weights: UnsafeRawBufferPointer(weights))
   }
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum { MAX_RANK = 64 };
 
@@ -41,6 +42,28 @@ _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)
 /// The command line is wrong: exit code 2.
 _Noreturn void fail_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void *allocate(uint64_t bytes);
+
+/// The options as given.
+struct options {
+  const char **inputs, **outputs; // "NAME=PATH" in order
+  uint32_t input_count, output_count;
+  const char *weights;
+  uint32_t threads; // 0: as many as cores
+  bool help, describe, bench;
+};
+
+/* ---- options.c, inputs.c: what the caller gives ---- */
+
+/// Reads the command line; sizes given go to `program`.
+struct options parse_options(struct program *program, int count, char **arguments);
+void list_ports(
+    const struct program *program, const char *what, const struct lamina_port *ports, uint32_t count, FILE *file);
+/// Splits "NAME=PATH" and finds the port; with one port, or when nothing before '=' names one, all of it is a path.
+uint32_t find_port(
+    const struct program *program, const char *argument, const char *option, const struct lamina_port *ports,
+    uint32_t count, const char **path);
+/// Reads all inputs, binds the sizes they give, and sets them.
+void read_inputs(struct program *program, const struct options *options);
 
 /* ---- plan.c: reading the plan ---- */
 
