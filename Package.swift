@@ -66,6 +66,10 @@ let package = Package(
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     row("TensorFiles", on: ["CZlib", "TensorCore", "GraphSupport"]),
 
+    // CBLAS through dlopen: an oracle in tests, and the fallback for shapes known at run time only.
+    .target(name: "COpenBLAS", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+    row("OpenBLAS", on: ["COpenBLAS"]),
+
     // Row 2: kernels.
     row("KernelIR", on: ["TensorCore", "GraphSupport"]),
 
@@ -117,6 +121,7 @@ let package = Package(
     .target(name: "TestKit", dependencies: ["KernelIR", "TensorCore"], path: "Tests/TestKit", swiftSettings: swift),
     tests("KernelIRTests", of: ["TestKit", "KernelIR", "TensorCore", "GraphSupport"]),
     tests("BinaryTests", of: ["ExecutableLinker", "PlanIR", "TensorCore", "GraphSupport"]),
+    tests("OpenBLASTests", of: ["OpenBLAS", "TestKit"]),
     tests("RuntimeTests", of: ["LaminaRuntime", "CLaminaRuntime", "PlanIR", "TensorCore"]),
     tests(
       "GraphLoweringTests",
