@@ -179,7 +179,7 @@ struct RandomIndex {
     case 2: return next() - next()
     case 3, 4:
       // A flattened pair, as a reshape writes it.
-      let index = Int.random(in: 0..<4, using: &random)
+      let index = Int.random(in: 0..<axes.count, using: &random)
       return next() * extents[index] + .axis(axes[index])
     case 5: return next() * divisor
     case 6, 7, 8: return .floorDiv(next(), divisor)
