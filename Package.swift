@@ -127,6 +127,6 @@ let package = Package(
       "GraphLoweringTests",
       of: ["GraphLowering", "GraphOptimizer", "GraphOps", "GraphIR", "KernelIR", "PlanIR", "TensorCore"]),
     tests("PlanIRTests", of: ["PlanIR", "TensorCore", "GraphSupport"]),
-    tests("LLVMBackendTests", of: ["LLVMBackend", "CLaminaRuntime", "KernelIR", "TensorCore", "GraphSupport"]),
+    tests("LLVMBackendTests", of: ["TestKit", "LLVMBackend", "CLaminaRuntime", "KernelIR", "TensorCore", "GraphSupport"]),
   ]
 )

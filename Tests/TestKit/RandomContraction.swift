@@ -71,7 +71,11 @@ extension RandomKernelBuilder {
 
   private mutating func finiteContents(_ dtype: DType, count: Int) -> [UInt8] {
     guard let tensor = Tensor(zeros: dtype, [count]) else { return [] }
-    for index in 0..<count { tensor.set(index, Double.random(in: -4...4, using: &random)) }
+    for index in 0..<count {
+      let value = Double.random(in: -4...4, using: &random)
+      // Quarters have exact products and sums, so that a processor without fused multiply-adds gives the same bits.
+      tensor.set(index, options.isExact ? (value * 4).rounded() / 4 : value)
+    }
     return Array(tensor.bytes)
   }
 }

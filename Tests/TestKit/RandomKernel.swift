@@ -8,6 +8,8 @@ import TensorCore
 package struct RandomKernel {
   package let kernel: Kernel
   package let sizes: [Int]
+  /// The number of tiles for these sizes.
+  package let tiles: Int
   /// What each parameter's buffer holds before the run; no access leaves these bytes.
   package let buffers: [[UInt8]]
 
@@ -23,6 +25,7 @@ package struct RandomKernel {
   package init(seed: UInt64, options: Options = Options()) {
     var builder = RandomKernelBuilder(seed, options)
     (kernel, sizes, buffers) = builder.build(name: "random\(seed)")
+    tiles = builder.axes[0].extent.value
   }
 
   /// Runs the kernel, or one that should do the same, by its definition and gives the bytes after it.
