@@ -21,7 +21,7 @@ extension KernelEmitter {
     switch function {
     case .div, .rem, .floorDiv, .mod:
       if !x.dtype.isFloat {
-        let isExact = x.dtype != .i64 || isExactInDouble(x) && isExactInDouble(y)
+        let isExact = x.dtype == .i64 && isExactInDouble(x) && isExactInDouble(y)
         return integerDivision(function, p, q, x.dtype, isExactInDouble: isExact)
       }
     default: break

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// The compiler around the emitter: cache, objects, hashes, errors.
+
+import GraphSupport
+import KernelIR
+import LLVMBackend
+import TensorCore
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+@Suite struct CompilerTests {
+  static func kernel(_ name: String, scale: Double = 2) throws -> Kernel {
+    try Harness.parse(
+      """
+      kernel \(name)(%x: f32 read, %\(name): f32 write) tiles t in 1 {
+        for j in 20 vector(1) {
+          %\(name)[j] = exp(%x[j]) * \(scale)
+        }
+      }
+
+      """)
+  }
+
+  final class Folder {
+    let path: String
+    init() {
+      var template = Array("/tmp/lamina-test-XXXXXX".utf8CString)
+      path = mkdtemp(&template).map { String(cString: $0) } ?? "/tmp"
+    }
+    var entries: [String] {
+      guard let directory = opendir(path) else { return [] }
+      defer { closedir(directory) }
+      var names: [String] = []
+      while let entry = readdir(directory) {
+        names.append(withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        })
+      }
+      return names.filter { $0.hasSuffix(".kernel") }
+    }
+    deinit {
+      for name in entries { unlink("\(path)/\(name)") }
+      rmdir(path)
+    }
+  }
+
+  @Test func equalKernelsAreOneEntry() throws {
+    let folder = Folder()
+    let compiler = KernelCompiler(cache: KernelCache(folder: folder.path))
+    let loaded = try compiler.load([Self.kernel("a"), Self.kernel("b"), Self.kernel("c", scale: 3)])
+    #expect(loaded.functions.count == 3)
+    #expect(folder.entries.count == 2)
+  }
+
+  @Test func damagedEntriesAreRebuilt() throws {
+    let folder = Folder()
+    let kernel = try Self.kernel("a")
+    let first = try KernelCompiler(cache: KernelCache(folder: folder.path)).compile([kernel])
+    let path = "\(folder.path)/\(try #require(folder.entries.first))"
+    func contents() throws -> [UInt8] {
+      let file = try FileMapping(path)
+      return withExtendedLifetime(file) { Array(file.bytes) }
+    }
+    let whole = try contents()
+    var damaged: [[UInt8]] = [[], Array(whole.prefix(30)), Array(whole.dropLast()), whole + [0]]
+    for place in stride(from: 0, to: whole.count, by: 7) {
+      var bytes = whole
+      bytes[place] ^= 0x10
+      damaged.append(bytes)
+    }
+    for bytes in damaged {
+      try AtomicFile.write(bytes, to: path)
+      #expect(try KernelCompiler(cache: KernelCache(folder: folder.path)).compile([kernel]) == first)
+      #expect(try contents() == whole)
+    }
+  }
+
+  @Test func cachedCodeRuns() throws {
+    let folder = Folder()
+    let kernels = try (1...5).map { try Self.kernel("k", scale: Double($0)) }
+    _ = try KernelCompiler(cache: KernelCache(folder: folder.path)).load(kernels)
+    let loaded = try KernelCompiler(cache: KernelCache(folder: folder.path)).load(kernels)
+    for (index, function) in loaded.functions.enumerated() {
+      let memory = [GuardedMemory(Harness.bytes([Float](repeating: 0, count: 20))), GuardedMemory(LoopTests.floats(20))]
+      Harness.call(function, kernels[index], memory.compactMap(\.bytes.baseAddress), [], 0..<1)
+      #expect(memory[1].bytes.bindMemory(to: Float.self).allSatisfy { $0 == Float(index + 1) })
+    }
+  }
+
+  @Test func oldEntriesMakeRoom() throws {
+    let folder = Folder()
+    for scale in 1...100 {
+      _ = try KernelCompiler(cache: KernelCache(folder: folder.path, sizeLimit: 0)).compile([Self.kernel("k", scale: Double(scale))])
+    }
+    // Trimmed about every 32nd time.
+    #expect(folder.entries.count < 100)
+  }
+
+  @Test func namesOfProcessors() throws {
+    #expect(throws: DiagnosticsError.self) { try TargetDescription.named("i386") }
+    #expect(try TargetDescription.host(nil) == .native)
+    #expect(try TargetDescription.host("") == .native)
+    let level = try TargetDescription.named("x86-64-v3")
+    #expect(level.vectorBits == 256 && level.hasFMA)
+  }
+
+  @Test func textOfCode() throws {
+    let compiler = Harness.compiler(.native)
+    let kernel = try Self.kernel("a")
+    #expect(try compiler.llvmText(kernel).contains("define void @kernel"))
+    #expect(try compiler.assembly(kernel).contains("ret"))
+  }
+
+  /// The system's linker takes the object, and its function computes.
+  @Test func objectsLink() throws {
+    let folder = Folder()
+    let (object, library) = ("\(folder.path)/k.o", "\(folder.path)/k.so")
+    defer {
+      unlink(object)
+      unlink(library)
+    }
+    let kernels = [try Self.kernel("a"), try Self.kernel("b", scale: 3)]
+    let bytes = try Harness.compiler(.native).object(kernels, names: ["first", "second"])
+    try AtomicFile.write(bytes, to: object)
+    guard runs("cc -shared -nostdlib -o \(library) \(object)") else { return }
+    let handle = try #require(dlopen(library, RTLD_NOW))
+    defer { dlclose(handle) }
+    for (name, scale) in [("first", Float(2)), ("second", 3)] {
+      let function = try #require(dlsym(handle, name))
+      let memory = [GuardedMemory(Harness.bytes([Float](repeating: 0, count: 20))), GuardedMemory(LoopTests.floats(20))]
+      Harness.call(UnsafeRawPointer(function), kernels[0], memory.compactMap(\.bytes.baseAddress), [], 0..<1)
+      #expect(memory[1].bytes.bindMemory(to: Float.self).allSatisfy { $0 == scale })
+    }
+  }
+
+  private func runs(_ command: String) -> Bool {
+    let stream = popen("\(command) 2>/dev/null", "r")
+    return stream.map { pclose($0) == 0 } ?? false
+  }
+}
