@@ -102,6 +102,11 @@ let package = Package(
 
     // Row 8: the tool.
     .executableTarget(
+      name: "KernelBench",
+      dependencies: [
+        "LLVMBackend", "KernelIR", "TensorCore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: llvmSwift),
+    .executableTarget(
       name: "LaminaTool",
       dependencies: [
         "Lamina", "GraphLayers", "GraphOps", "GraphIR", "GraphLanguage", "GraphInterpreter", "GraphLowering", "PlanIR",
@@ -119,6 +124,8 @@ let package = Package(
       name: "TensorFilesTests", dependencies: ["TensorFiles", "TensorCore", "GraphSupport"],
       exclude: ["Fixtures", "make_fixtures.py"], swiftSettings: swift),
     .target(name: "TestKit", dependencies: ["KernelIR", "TensorCore"], path: "Tests/TestKit", swiftSettings: swift),
+    .testTarget(
+      name: "ContractTests", dependencies: ["LLVMBackend", "KernelIR", "TensorCore"], swiftSettings: llvmSwift),
     tests("KernelIRTests", of: ["TestKit", "KernelIR", "TensorCore", "GraphSupport"]),
     tests("BinaryTests", of: ["ExecutableLinker", "PlanIR", "TensorCore", "GraphSupport"]),
     tests("OpenBLASTests", of: ["OpenBLAS", "TestKit"]),

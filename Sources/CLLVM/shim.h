@@ -47,7 +47,7 @@ static const int lamina_llvm_major = LLVM_VERSION_MAJOR;
   X(BuildFAdd) X(BuildFSub) X(BuildFMul) X(BuildFDiv) X(BuildFRem) X(BuildFNeg) X(BuildICmp) X(BuildFCmp)            \
   X(BuildSelect) X(BuildTrunc) X(BuildZExt) X(BuildSExt) X(BuildFPTrunc) X(BuildFPExt) X(BuildFPToSI)                \
   X(BuildFPToUI) X(BuildSIToFP) X(BuildUIToFP) X(BuildExtractElement) X(BuildInsertElement) X(BuildShuffleVector)    \
-  X(BuildIntToPtr) X(BuildPtrToInt)                                                                                  \
+  X(BuildIntToPtr) X(BuildPtrToInt) X(GetInlineAsm)                                                                  \
   X(ConstInt) X(ConstReal) X(ConstNull) X(ConstVector) X(ConstArray) X(GetUndef) X(GetPoison)                        \
   X(IsConstant) X(IsAConstantInt) X(ConstIntGetSExtValue) X(IsAConstantFP) X(ConstRealGetDouble)                     \
   X(LookupIntrinsicID) X(GetIntrinsicDeclaration) X(IntrinsicGetType)                                                \

@@ -17,8 +17,9 @@ extension Contract.Tile {
     // More rows of one vector spill: their broadcasts become operands in memory.
     if width == 1 { height = min(height, budget / 2 + 2) }
     // Unknown rows leave a remainder more often; a lower tile wastes less on it.
-    if rows == nil { height = min(height, 8) }
-    if let rows { height = balanced(rows, height) }
+    guard let rows else { return Contract.Tile(rows: min(height, 8), columns: width * lanes, unroll: unroll(4, depth)) }
+    let enough = registers >= 32 ? 12 : 8
+    height = balanced(rows, height, divisible: { $0 * width >= enough })
     return Contract.Tile(rows: height, columns: width * lanes, unroll: unroll(4, depth))
   }
 
@@ -55,12 +56,12 @@ extension Contract.Tile {
     return 3
   }
 
-  /// The height of the higher of at most two tile heights that share the rows evenly.
-  private static func balanced(_ rows: Int, _ height: Int) -> Int {
-    let tiles = max(1, (rows + height - 1) / height)
-    // A height that divides the rows needs one body only.
-    if let divisor = (1...height).last(where: { rows % $0 == 0 }), divisor * 4 >= height * 3 { return divisor }
-    return max(1, (rows + tiles - 1) / tiles)
+  /// A height that divides the rows, so that one body of code does, if it makes a tile that is large enough; else the
+  /// higher of two heights that share the rows evenly.
+  private static func balanced(_ rows: Int, _ height: Int, divisible isEnough: (Int) -> Bool) -> Int {
+    if let divisor = (1...height).last(where: { rows % $0 == 0 }), isEnough(divisor) { return divisor }
+    let tiles = max(1, (rows - 1) / height + 1)
+    return max(1, (rows - 1) / tiles + 1)
   }
 
   private static func unroll(_ wanted: Int, _ depth: Int?) -> Int { max(1, min(wanted, depth ?? wanted)) }

@@ -140,7 +140,7 @@ struct ContractEmitter {
     stride(from: 0, to: count, by: lanes).map { offset in
       let active = min(lanes, count - offset)
       var size = lanes
-      while size / 2 >= max(active, 2) { size /= 2 }
+      while size / 2 >= active { size /= 2 }
       if active == size { return ColumnVector(offset: offset, lanes: size, mask: nil, masksLoads: false) }
       let mask = builder.ints((0..<size).map { $0 < active ? 1 : 0 }, .i1)
       let isPadded = contract.bIsPacked && offset + size <= width

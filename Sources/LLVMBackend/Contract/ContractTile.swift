@@ -15,9 +15,9 @@ struct ContractTile {
   /// The number of rows, when the tile may go beyond: such rows compute what the last row does and have no epilogue.
   let rowLimit: Value?
 
-  private var emitter: KernelEmitter { contraction.emitter }
-  private var builder: Builder { contraction.builder }
-  private var contract: Contract { contraction.contract }
+  var emitter: KernelEmitter { contraction.emitter }
+  var builder: Builder { contraction.builder }
+  var contract: Contract { contraction.contract }
 
   func emit() {
     let rows = rowPointers()
@@ -25,10 +25,10 @@ struct ContractTile {
     let start = builder.int(0)
     let result = accumulate(
       0, start, start, Array(repeating: sums, count: height).flatMap { $0 }, rows)
-    emitEpilogue(result)
+    ContractEpilogue(tile: self, sums: result).emit()
   }
 
-  private func sumType(_ vector: ContractEmitter.ColumnVector) -> ValueType {
+  func sumType(_ vector: ContractEmitter.ColumnVector) -> ValueType {
     ValueType(contract.accumulator.dtype.register, vector.lanes)
   }
 
@@ -146,66 +146,5 @@ struct ContractTile {
       }
     }
     return sums
-  }
-
-  // MARK: Epilogue
-
-  private func emitEpilogue(_ sums: [Value]) {
-    for index in 0..<height {
-      let row = builder.addNoWrap(rowBase, builder.int(index))
-      func emitRow() {
-        emitter.framed(.plain) {
-          emitter.bind(contract.rowAxis, row)
-          for (column, vector) in vectors.enumerated() {
-            emitVector(vector, sums[index * vectors.count + column])
-          }
-        }
-      }
-      guard let rowLimit else {
-        emitRow()
-        continue
-      }
-      builder.branch(builder.compare(.slt, row, rowLimit), then: {
-        emitter.framed(.conditional) { emitRow() }
-      })
-    }
-  }
-
-  private func emitVector(_ vector: ContractEmitter.ColumnVector, _ sum: Value) {
-    let base = builder.addNoWrap(columnBase, builder.int(vector.offset))
-    let multiple = contract.tile.columns % vector.lanes == 0 ? vector.lanes : 1
-    emitter.withLanes(contract.columnAxis, count: vector.lanes, base: base, multiple: multiple, mask: vector.mask) {
-      emitter.bind(contract.accumulator, sum)
-      emitter.emit(contract.epilogue)
-    }
-  }
-}
-
-extension Expr {
-  /// The constant by which this i64 expression grows with each step of an axis; nil when it is not linear in it, or its
-  /// step is known at run time only.
-  func constantStride(along axis: Axis) -> Int64? {
-    switch kind {
-    case .axis(let other): return other == axis ? 1 : 0
-    case .binary(.add, let x, let y):
-      guard let x = x.constantStride(along: axis), let y = y.constantStride(along: axis) else { return nil }
-      return x &+ y
-    case .binary(.sub, let x, let y):
-      guard let x = x.constantStride(along: axis), let y = y.constantStride(along: axis) else { return nil }
-      return x &- y
-    case .binary(.mul, let x, let y):
-      guard let step = x.constantStride(along: axis), let factor = y.constantStride(along: axis) else { return nil }
-      if step == 0 && factor == 0 { return 0 }
-      if factor == 0, let value = y.integerValue { return step &* value }
-      return nil
-    default: return mentions(axis) ? nil : 0
-    }
-  }
-
-  private func mentions(_ axis: Axis) -> Bool {
-    var seen: Set<Expr> = []
-    var found = false
-    visit(&seen) { if case .axis(axis) = $0.kind { found = true } }
-    return found
   }
 }

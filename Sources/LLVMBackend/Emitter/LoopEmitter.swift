@@ -107,7 +107,9 @@ extension KernelEmitter {
         }
       }
     }
-    if b.constant(rest) != 0, canMask {
+    // LLVM 14 cannot select a masked store whose mask is known to have one lane.
+    let isMasked = canMask && b.constant(rest) != 1
+    if b.constant(rest) != 0, isMasked {
       steppedLoop(from: main, to: extent, step: count, isEntered: isEntered(rest)) { base in
         let mask = remainderMask(b.sub(extent, base), count)
         withLanes(loop.axis, count: count, base: base, multiple: count, mask: mask) {
@@ -117,7 +119,7 @@ extension KernelEmitter {
       }
     }
     finishPartials(reductions, partials)
-    if b.constant(rest) != 0, !canMask {
+    if b.constant(rest) != 0, !isMasked {
       countedLoop(loop.axis, from: main, to: extent, step: 1, isEntered: isEntered(rest)) { emit(loop.body) }
     }
   }
