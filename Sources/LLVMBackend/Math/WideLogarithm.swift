@@ -84,7 +84,7 @@ extension WideMath {
     let square = a * a
     let sum = a + square / ((square + 1).squareRoot + 1)
     let large = a > 0x1p28
-    return (log1p(large.select(a, sum)) + large.select(a.real(0.6931471805599453), 0)).signed(as: x)
+    return (log1p(large.select(a - 1, sum)) + large.select(a.real(0.6931471805599453), 0)).signed(as: x)
   }
 
   func acosh(_ x: Lanes) -> Lanes {
@@ -92,7 +92,7 @@ extension WideMath {
     let sum = t + (t * (t + 2)).squareRoot
     let large = x > 0x1p28
     let result = isDouble
-      ? log1p(large.select(x, sum)) + large.select(x.real(0.6931471805599453), 0) : log1p(sum)
+      ? log1p(large.select(x - 1, sum)) + large.select(x.real(0.6931471805599453), 0) : log1p(sum)
     return (x < 1).select(.nan, result)
   }
 
