@@ -49,10 +49,10 @@ struct Random: RandomNumberGenerator {
 }
 
 enum Harness {
-  /// Every target that this machine can run.
+  /// This machine and narrower ones that it can run.
   static let targets: [TargetDescription] = {
-    let levels = ["x86-64-v2", "x86-64-v3", "x86-64-v4"].compactMap { try? TargetDescription.host($0) }
-    return [.native] + levels
+    let levels = ["x86-64-v2", "x86-64-v3"].compactMap { try? TargetDescription.host($0) }
+    return [.native] + levels.filter { $0.vectorBits < TargetDescription.native.vectorBits }
   }()
 
   static func compiler(_ target: TargetDescription) -> KernelCompiler {
@@ -70,7 +70,10 @@ enum Harness {
   static func bytes<T>(_ values: [T]) -> [UInt8] { values.withUnsafeBytes { Array($0) } }
 
   /// Calls a loaded kernel.
-  static func call(_ function: UnsafeRawPointer, _ kernel: Kernel, _ buffers: [UnsafeMutableRawPointer], _ sizes: [Int], _ tiles: Range<Int>) {
+  static func call(
+    _ function: UnsafeRawPointer, _ kernel: Kernel, _ buffers: [UnsafeMutableRawPointer], _ sizes: [Int],
+    _ tiles: Range<Int>
+  ) {
     let entry = unsafeBitCast(function, to: lamina_kernel.self)
     let pointers: [UnsafeMutableRawPointer?] = buffers
     let counts = sizes.map { Int64($0) }

@@ -36,7 +36,7 @@ import Testing
   }
 
   @Test func constantExtents() throws {
-    for n in 0...70 {
+    for n in Array(0...18) + [23, 31, 32, 33, 47, 48, 63, 64, 65, 70] {
       try Self.check(
         """
         kernel extents(%x: f32 read, %y: f32 write, %s: f32 write) tiles t in 2 {
