@@ -62,6 +62,7 @@ let package = Package(
     row("GraphSupport", on: []),
     row("TensorCore", on: []),
     row("GraphLanguage", on: ["GraphSupport", .product(name: "Yams", package: "Yams")]),
+    row("GraphDrawing", on: ["GraphLanguage", "GraphSupport"]),
     // zlib through dlopen, for compressed tensor files.
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     row("TensorFiles", on: ["CZlib", "TensorCore", "GraphSupport"]),
@@ -115,6 +116,7 @@ let package = Package(
       ], swiftSettings: swift),
 
     // Tests.
+    tests("GraphDrawingTests", of: ["GraphDrawing", "GraphLanguage"]),
     tests("GraphSupportTests", of: ["GraphSupport"]),
     tests("TensorCoreTests", of: ["TensorCore"]),
     .testTarget(
