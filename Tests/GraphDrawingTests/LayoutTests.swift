@@ -29,7 +29,7 @@ import Testing
       end
       g --> a
       j ~~~ b
-      style a fill:#f9f,stroke:url(evil)
+      style a fill:#f9f,stroke:evil/x
       """
     let svg = Drawing(try #require(parseGraph(text).0)).svg()
     #expect(svg.hasPrefix("<svg ") && svg.hasSuffix("</svg>\n"))
@@ -37,7 +37,7 @@ import Testing
     #expect(svg.contains("prefers-color-scheme: dark"))
     #expect(svg.contains("fill:#f9f") && !svg.contains("evil"))
     #expect(svg.count(of: "<") == svg.count(of: ">"))
-    #expect(svg.count(of: "marker-end") == 8)
+    #expect(svg.count(of: "marker-end") == 9)
   }
 
   @Test func largeGraphsTakeNoTime() throws {

@@ -81,8 +81,8 @@ import Testing
     let (file, diagnostics) = parseGraph(text, path: "t.graph")
     #expect(
       diagnostics.map { "\($0.location?.description ?? "") \($0.fixIt ?? "")" } == [
-        "t.graph:2:1 title", "t.graph:5:14 Class", "t.graph:6:10 ", "t.graph:7:10 ", "t.graph:9:11 End",
-        "t.graph:12:12 ", "t.graph:13:13 ", "t.graph:14:14 circle",
+        "t.graph:2:1 title", "t.graph:5:14 Class", "t.graph:6:9 ", "t.graph:7:10 ", "t.graph:9:11 End",
+        "t.graph:12:11 ", "t.graph:13:13 ", "t.graph:14:14 circle",
       ])
     #expect(file?.diagram.edges.map(\.to.id) == ["G"])
     #expect(file?.diagram.subgraphs.map(\.id) == ["s"])
