@@ -30,18 +30,6 @@
     }
   }
 
-  extension Model {
-    /// A model whose kernels are given by their addresses, as code made in memory is.
-    public init(
-      image: UnsafeRawBufferPointer, addresses: UnsafeBufferPointer<UnsafeRawPointer>, weights: UnsafeRawBufferPointer
-    ) throws(RuntimeError) {
-      // A function pointer has the layout of a data pointer on every supported machine.
-      let table = UnsafeRawPointer(addresses.baseAddress)?.assumingMemoryBound(to: lamina_kernel?.self)
-      try self.init(
-        image: image, kernels: UnsafeBufferPointer(start: table, count: addresses.count), weights: weights)
-    }
-  }
-
   extension PlanImage {
     /// A name or label as a string.
     public func string(_ span: lamina_span) -> String { String(decoding: text(span), as: UTF8.self) }
