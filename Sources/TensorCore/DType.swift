@@ -3,7 +3,8 @@
 
 /// An element type. The raw value is the byte that plan images and kernel caches store; it never changes.
 package enum DType: UInt8, CaseIterable, Hashable, Sendable, CustomStringConvertible {
-  case f32 = 1, f64, f16, bf16
+  case f32 = 1
+  case f64, f16, bf16
   case i8, i16, i32, i64
   case u8, u16, u32, u64
   case bool

@@ -170,7 +170,8 @@ package struct Dim: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomStrin
       let coefficient = term.coefficient / single.coefficient
       quotient =
         quotient
-        + (factors.isEmpty ? Dim(coefficient) : Dim(constant: 0, terms: [Term(coefficient: coefficient, factors: factors)]))
+        + (factors.isEmpty
+          ? Dim(coefficient) : Dim(constant: 0, terms: [Term(coefficient: coefficient, factors: factors)]))
     }
     return quotient
   }
@@ -243,7 +244,8 @@ package struct Dim: Hashable, Sendable, ExpressibleByIntegerLiteral, CustomStrin
 
   /// As `description`, in brackets where a neighbour could bind tighter.
   fileprivate var operand: String {
-    terms.isEmpty && constant >= 0 || (terms.count == 1 && constant == 0 && terms[0].coefficient == 1 && terms[0].factors.count == 1)
+    terms.isEmpty && constant >= 0
+      || (terms.count == 1 && constant == 0 && terms[0].coefficient == 1 && terms[0].factors.count == 1)
       ? description : "(\(description))"
   }
 }

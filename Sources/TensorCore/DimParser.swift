@@ -80,7 +80,9 @@ package struct DimParser {
       } else if take("-") {
         sum = sum + (try product(negative: true))
       } else {
-        guard sum.isValid else { throw Failure(offset: start, message: "the size leaves the range of 64 bits, or divides by 0") }
+        guard sum.isValid else {
+          throw Failure(offset: start, message: "the size leaves the range of 64 bits, or divides by 0")
+        }
         return sum
       }
     }

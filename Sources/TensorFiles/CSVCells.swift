@@ -72,7 +72,9 @@ struct CSVCells {
     cell.start = offset + 1
     offset += 1
     while true {
-      guard offset < bytes.count else { throw TextFault(offset: opening, message: "a quoted cell without its closing quote") }
+      guard offset < bytes.count else {
+        throw TextFault(offset: opening, message: "a quoted cell without its closing quote")
+      }
       if bytes[offset] == quote {
         guard offset + 1 < bytes.count, bytes[offset + 1] == quote else { break }
         cell.hasEscapes = true
@@ -85,7 +87,8 @@ struct CSVCells {
     if offset < bytes.count, bytes[offset] == 13, isLineEnd(offset + 1) { offset += 1 }
     guard isLineEnd(offset) || bytes[offset] == separator else {
       throw TextFault(
-        offset: offset, message: "found \(quoted([bytes[offset]])) behind a closing quote, expected a separator or a new line")
+        offset: offset,
+        message: "found \(quoted([bytes[offset]])) behind a closing quote, expected a separator or a new line")
     }
   }
 

@@ -89,7 +89,8 @@ struct CSVParser {
       column += 1
       guard cell.endsRow else { continue }
       guard column == builders.count else {
-        throw TextFault(offset: cell.end, message: "a row of \(column) cells, expected \(builders.count) as in the first row")
+        throw TextFault(
+          offset: cell.end, message: "a row of \(column) cells, expected \(builders.count) as in the first row")
       }
       column = 0
       rowCount += 1

@@ -107,6 +107,7 @@ package struct CSVTable: Sendable {
     let text = file.bytes[cell.start..<cell.end]
     let what = text.isEmpty ? "an empty cell" : "found \(quoted(text))"
     let message = "\(what) in column \(quoted(column.name)), expected a number"
-    return fault.malformed(TextFault(offset: cell.start, length: cell.end - cell.start, message: message), in: file.bytes)
+    return fault.malformed(
+      TextFault(offset: cell.start, length: cell.end - cell.start, message: message), in: file.bytes)
   }
 }

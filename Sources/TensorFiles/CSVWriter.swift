@@ -10,7 +10,8 @@ enum CSVWriter {
   static func write(_ tensor: Tensor, to path: String) throws(DiagnosticsError) {
     guard tensor.shape.count <= 2 else {
       throw DiagnosticsError(
-        "file-write", "a csv file has rows and columns, but the tensor is \(tensor.type): write a .npy file", file: path)
+        "file-write", "a csv file has rows and columns, but the tensor is \(tensor.type): write a .npy file", file: path
+      )
     }
     let width = tensor.shape.count == 2 ? tensor.shape[1] : 1
     let texts = NumberTexts(tensor)

@@ -57,7 +57,9 @@ extension FileDescription {
 
   fileprivate mutating func addTable() throws(DiagnosticsError) {
     let table = try CSVTable(path)
-    facts = [("rows", "\(table.rowCount)"), ("columns", "\(table.columns.count)"), ("header", table.hasHeader ? "yes" : "no")]
+    facts = [
+      ("rows", "\(table.rowCount)"), ("columns", "\(table.columns.count)"), ("header", table.hasHeader ? "yes" : "no"),
+    ]
     for column in table.columns {
       let note = column.missingCount == 0 ? nil : "\(column.missingCount) missing"
       let tensor: Tensor?

@@ -24,7 +24,8 @@ struct JSONElements {
       throw TextFault(offset: start, message: "arrays nested more than \(JSONScanner.depthLimit) deep")
     }
     if let rank, depth >= rank {
-      throw TextFault(offset: start, message: "an array where a number stands elsewhere, expected \(rank) axes everywhere")
+      throw TextFault(
+        offset: start, message: "an array where a number stands elsewhere, expected \(rank) axes everywhere")
     }
     if sizes.count == depth { sizes.append(nil) }
     _ = scanner.take("[")
@@ -52,7 +53,9 @@ struct JSONElements {
       throw scanner.unexpected(depth == 0 ? "an array, a number or an object" : "a number, 'true', 'false' or an array")
     }
     guard rank ?? depth == depth, sizes.count == depth else {
-      throw TextFault(offset: start, message: "a number where an array stands elsewhere, expected \(max(rank ?? 0, sizes.count)) axes everywhere")
+      throw TextFault(
+        offset: start,
+        message: "a number where an array stands elsewhere, expected \(max(rank ?? 0, sizes.count)) axes everywhere")
     }
     rank = depth
     if isBoolean ?? (boolean != nil) != (boolean != nil) {
@@ -107,7 +110,9 @@ struct JSONElements {
     do throws(Tensor.ConversionFailure) {
       return try dtype.map { dtype throws(Tensor.ConversionFailure) in try made.converted(to: dtype) } ?? made
     } catch {
-      guard case .value(let index, let text) = error else { throw TextFault(offset: start, message: "not enough memory") }
+      guard case .value(let index, let text) = error else {
+        throw TextFault(offset: start, message: "not enough memory")
+      }
       throw TextFault(offset: start, message: "element \(index) is \(text), which \(dtype?.name ?? "") does not have")
     }
   }

@@ -39,7 +39,8 @@ enum JSONFile {
     }
     if named.isEmpty { return [(nil, try typed.finished(start))] }
     if let key = typedKeys.sorted().first {
-      throw TextFault(offset: start, message: "an object with '\(key)' and other members, expected one tensor or named ones")
+      throw TextFault(
+        offset: start, message: "an object with '\(key)' and other members, expected one tensor or named ones")
     }
     return named
   }
@@ -75,15 +76,19 @@ enum JSONFile {
         dtype = DType(name: name)
         guard dtype != nil else {
           let names = DType.allCases.map(\.name).joined(separator: " ")
-          throw TextFault(offset: start, length: scanner.offset - start, message: "found \(quoted(name)), expected one of \(names)")
+          throw TextFault(
+            offset: start, length: scanner.offset - start, message: "found \(quoted(name)), expected one of \(names)")
         }
       case "shape":
         var sizes = JSONElements()
         try sizes.read(&scanner, depth: 0)
         let tensor = try sizes.tensor(nil, start)
-        guard tensor.shape.count == 1, tensor.dtype == .i64 || tensor.count == 0, tensor.count <= JSONScanner.depthLimit,
+        guard tensor.shape.count == 1, tensor.dtype == .i64 || tensor.count == 0,
+          tensor.count <= JSONScanner.depthLimit,
           Tensor.count(of: tensor.integers().map(Int.init)) != nil
-        else { throw TextFault(offset: start, length: scanner.offset - start, message: "expected a list of sizes from 0") }
+        else {
+          throw TextFault(offset: start, length: scanner.offset - start, message: "expected a list of sizes from 0")
+        }
         shape = tensor.integers().map(Int.init)
       case "data":
         var data = JSONElements()

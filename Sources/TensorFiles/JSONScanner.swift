@@ -65,7 +65,8 @@ struct JSONScanner {
         return valid
       case UInt8(ascii: "\\"): try escape(into: &text)
       case 0..<0x20:
-        throw TextFault(offset: offset - 1, message: "a control character in a string, expected an escape such as '\\n'")
+        throw TextFault(
+          offset: offset - 1, message: "a control character in a string, expected an escape such as '\\n'")
       default: text.append(byte)
       }
     }
@@ -132,7 +133,8 @@ struct JSONScanner {
     if byte(end).map(Self.isDigit) != true { isStrict = false }
     scan: while let next = byte(end) {
       switch next {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "e"), UInt8(ascii: "E"), UInt8(ascii: "+"), minus: end += 1
+      case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "e"), UInt8(ascii: "E"), UInt8(ascii: "+"), minus:
+        end += 1
       case UInt8(ascii: "."):
         if byte(end + 1).map(Self.isDigit) != true { isStrict = false }
         end += 1

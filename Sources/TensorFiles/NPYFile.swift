@@ -35,8 +35,8 @@ enum NPYFile {
   static func checkSize(_ header: NPYHeader, imageByteCount: Int, _ fault: FileFault) throws(DiagnosticsError) {
     let present = imageByteCount - header.dataOffset
     guard present == header.dataByteCount else {
-      throw fault.malformed(
-        "\(max(present, 0)) bytes behind the header, expected \(header.dataByteCount) for \(header.dtype)\(header.shape)")
+      let needed = "\(header.dataByteCount) for \(header.dtype)\(header.shape)"
+      throw fault.malformed("\(max(present, 0)) bytes behind the header, expected \(needed)")
     }
   }
 

@@ -36,7 +36,8 @@ struct NPYHeader {
       throw fault.unsupported("format version \(major).\(minor), expected 1.0, 2.0 or 3.0")
     }
     let start = major == 1 ? 10 : 12
-    let size = major == 1 ? view.little(8, as: UInt16.self).map(Int.init) : view.little(8, as: UInt32.self).map(Int.init)
+    let size =
+      major == 1 ? view.little(8, as: UInt16.self).map(Int.init) : view.little(8, as: UInt32.self).map(Int.init)
     guard let size, let text = view.slice(start, min(size, Self.sizeLimit)), size <= Self.sizeLimit else {
       throw fault.malformed(
         "its header claims \(size.map { "\($0) bytes" } ?? "a size"), but the file has \(max(0, view.count - start))")

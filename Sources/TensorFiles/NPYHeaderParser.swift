@@ -102,7 +102,9 @@ struct NPYHeaderParser {
       }
       if !take(",") {
         // In Python '(3)' is a number; only '(3,)' is a tuple.
-        guard sizes.count > 1 else { throw TextFault(offset: offset, message: "expected ',' behind a shape's only size") }
+        guard sizes.count > 1 else {
+          throw TextFault(offset: offset, message: "expected ',' behind a shape's only size")
+        }
         try expect(")")
         break
       }

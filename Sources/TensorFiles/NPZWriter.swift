@@ -20,7 +20,8 @@ enum NPZWriter {
     for ((name, _), tensor) in zip(tensors, stored) {
       let array = NPYHeader(tensor.dtype, tensor.shape).encoded
       let crc = Zlib.crc32(tensor.bytes, from: array.withUnsafeBytes { Zlib.crc32($0) })
-      let member = Member(name: Array("\(name).npy".utf8), crc: crc, size: array.count + tensor.byteCount, offset: offset)
+      let member = Member(
+        name: Array("\(name).npy".utf8), crc: crc, size: array.count + tensor.byteCount, offset: offset)
       guard member.name.count <= 0xFFFF else {
         throw DiagnosticsError("file-write", "the tensor name \(quoted(name)) is too long for a zip file", file: path)
       }

@@ -115,12 +115,14 @@ struct PNGDecoder {
     let (depth, colour) = (Int(body.bytes[8]), body.bytes[9])
     let depths: [UInt8: [Int]] = [0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16]]
     guard depths[colour]?.contains(depth) == true, body.bytes[10] == 0, body.bytes[11] == 0, body.bytes[12] <= 1 else {
-      throw fault.malformed("depth \(depth) with colour type \(colour) and methods \(Array(body.bytes[10...])) do not exist")
+      throw fault.malformed(
+        "depth \(depth) with colour type \(colour) and methods \(Array(body.bytes[10...])) do not exist")
     }
     guard Int(width) * Int(height) <= pixelLimit else {
       throw fault.unsupported("\(width) × \(height) pixels, at most \(pixelLimit) are read")
     }
-    return Header(width: Int(width), height: Int(height), depth: depth, colour: colour, isInterlaced: body.bytes[12] == 1)
+    return Header(
+      width: Int(width), height: Int(height), depth: depth, colour: colour, isInterlaced: body.bytes[12] == 1)
   }
 
   // MARK: Pixels
@@ -150,7 +152,9 @@ struct PNGDecoder {
       for index in 0..<rows {
         try fill(&row, inflater, &next)
         try unfilter(&row, above)
-        above.withUnsafeMutableBytes { target in row.withUnsafeBytes { target.copyMemory(from: .init(rebasing: $0[1...])) } }
+        above.withUnsafeMutableBytes { target in
+          row.withUnsafeBytes { target.copyMemory(from: .init(rebasing: $0[1...])) }
+        }
         try spread(above, columns, into: &image, x: pass.x, y: pass.y + index * pass.dy, step: pass.dx)
       }
     }
@@ -172,7 +176,9 @@ struct PNGDecoder {
   ) throws(DiagnosticsError) -> Int {
     var filled = 0
     while true {
-      let count = bytes.withUnsafeMutableBytes { inflater.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[filled...])) }
+      let count = bytes.withUnsafeMutableBytes {
+        inflater.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[filled...]))
+      }
       guard let count else { throw fault.malformed("its image data are damaged") }
       filled += count
       guard filled < bytes.count, !inflater.isAtEnd, next < pieces.count else { return filled }
@@ -224,7 +230,9 @@ struct PNGDecoder {
         return UInt16(row[index / perByte] >> UInt8(shift)) & UInt16((1 << header.depth) - 1)
       }
     }
-    let key = stride(from: 0, to: transparency.count - 1, by: 2).map { UInt16(transparency[$0]) << 8 | UInt16(transparency[$0 + 1]) }
+    let key = stride(from: 0, to: transparency.count - 1, by: 2).map {
+      UInt16(transparency[$0]) << 8 | UInt16(transparency[$0 + 1])
+    }
     for column in 0..<columns {
       let target = (y * header.width + x + column * step) * image.channels
       if header.colour == 3 {

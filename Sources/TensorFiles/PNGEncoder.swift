@@ -10,7 +10,9 @@ enum PNGEncoder {
   ) throws(DiagnosticsError) -> [UInt8] {
     try Zlib.require(fault)
     let colour: UInt8 = [1: 0, 2: 4, 3: 2, 4: 6][channels] ?? 0
-    guard let data = Zlib.compressed(filtered(pixels, rowBytes: width * channels * depth / 8, distance: channels * depth / 8)),
+    guard
+      let data = Zlib.compressed(
+        filtered(pixels, rowBytes: width * channels * depth / 8, distance: channels * depth / 8)),
       data.count < Int(Int32.max)
     else { throw fault.outOfMemory(pixels.count) }
     var out: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]

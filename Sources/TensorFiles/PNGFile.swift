@@ -2,8 +2,8 @@
 // Images as tensors.
 //
 // Pixels have the values 0...255 in every type, floats included (a model scales them itself, as Keras' do); only u16
-// has 0...65535. Grey becomes RGB by repetition, RGB becomes grey by luma (ITU-R BT.601), an alpha channel is dropped or
-// added as opaque.
+// has 0...65535. Grey becomes RGB by repetition, RGB becomes grey by luma (ITU-R BT.601), an alpha channel is dropped
+// or added as opaque.
 
 import GraphSupport
 import TensorCore
@@ -19,7 +19,8 @@ enum PNGFile {
     let (width, height) = (image.width, image.height)
     let own = ImageLayout(
       channels: image.channels, shape: image.channels == 1 ? [height, width] : [height, width, image.channels])
-    let fitting = expected.map { ImageLayout.fitting($0, width: width, height: height, channels: image.channels) } ?? own
+    let fitting =
+      expected.map { ImageLayout.fitting($0, width: width, height: height, channels: image.channels) } ?? own
     guard let layout = fitting else {
       let size = "\(width) × \(height) pixels with \(image.channels) channels"
       throw DiagnosticsError(
@@ -71,7 +72,8 @@ enum PNGFile {
       width < 1 << 28, height < 1 << 28
     else {
       throw DiagnosticsError(
-        "file-write", "\(tensor.type) is no image, expected [H, W], [H, W, C] or [C, H, W] with C from 1 to 4", file: path)
+        "file-write", "\(tensor.type) is no image, expected [H, W], [H, W, C] or [C, H, W] with C from 1 to 4",
+        file: path)
     }
     let values = tensor.doubles()
     let isWide = tensor.dtype == .u16
@@ -81,7 +83,9 @@ enum PNGFile {
     let isOutside = { (value: Double) -> Bool in !(value >= 0 && value <= largest) }
     if let index = values.firstIndex(where: isOutside) {
       throw DiagnosticsError(
-        "file-write", "element \(index) is \(values[index]), an image has the values 0...\(Int(largest)), or 0...1 in floats", file: path)
+        "file-write",
+        "element \(index) is \(values[index]), an image has the values 0...\(Int(largest)), or 0...1 in floats",
+        file: path)
     }
     var pixels: [UInt8] = []
     pixels.reserveCapacity(values.count * (isWide ? 2 : 1))

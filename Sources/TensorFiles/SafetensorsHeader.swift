@@ -127,7 +127,8 @@ enum SafetensorsHeader {
       guard let bits = bitCounts[member.type] else {
         throw fault.malformed("tensor \(name) has the unknown element type \(quoted(member.type))")
       }
-      guard let count = Tensor.count(of: member.shape), case (let total, false) = count.multipliedReportingOverflow(by: bits),
+      guard let count = Tensor.count(of: member.shape),
+        case (let total, false) = count.multipliedReportingOverflow(by: bits),
         total % 8 == 0
       else { throw fault.malformed("tensor \(name): shape \(member.shape) does not fit whole bytes") }
       guard member.begin == end else {
@@ -138,8 +139,8 @@ enum SafetensorsHeader {
         throw fault.malformed("tensor \(name) ends at byte \(member.end) of \(dataByteCount)")
       }
       guard member.end >= member.begin, member.end - member.begin == total / 8 else {
-        throw fault.malformed(
-          "tensor \(name) has the bytes \(member.begin)..<\(member.end), expected \(total / 8) bytes for \(member.type)\(member.shape)")
+        let needed = "\(total / 8) bytes for \(member.type)\(member.shape)"
+        throw fault.malformed("tensor \(name) has the bytes \(member.begin)..<\(member.end), expected \(needed)")
       }
       end = member.end
     }

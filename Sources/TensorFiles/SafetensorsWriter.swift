@@ -19,12 +19,14 @@ enum SafetensorsWriter {
     var offset = 0
     for (index, (name, tensor)) in stored.enumerated() {
       guard name != "__metadata__", let type = SafetensorsHeader.name(of: tensor.dtype) else {
-        throw DiagnosticsError("file-write", "a tensor cannot be named \(quoted(name)) in a safetensors file", file: path)
+        throw DiagnosticsError(
+          "file-write", "a tensor cannot be named \(quoted(name)) in a safetensors file", file: path)
       }
       let end = offset + tensor.byteCount
       header += index == 0 ? "" : ","
-      header += "\(JSONText.string(name)):{\"dtype\":\"\(type)\",\"shape\":[\(tensor.shape.map(String.init).joined(separator: ","))],"
-      header += "\"data_offsets\":[\(offset),\(end)]}"
+      let shape = tensor.shape.map(String.init).joined(separator: ",")
+      header +=
+        "\(JSONText.string(name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}"
       offset = end
     }
     header += "}"
@@ -32,7 +34,8 @@ enum SafetensorsWriter {
     while bytes.count % 64 != 0 { bytes.append(UInt8(ascii: " ")) }
     let size = UInt64(bytes.count - 8)
     guard size <= SafetensorsHeader.sizeLimit else {
-      throw DiagnosticsError("file-write", "\(tensors.count) tensors need a header of \(size) bytes, which is too long", file: path)
+      throw DiagnosticsError(
+        "file-write", "\(tensors.count) tensors need a header of \(size) bytes, which is too long", file: path)
     }
     for index in 0..<8 { bytes[index] = UInt8(truncatingIfNeeded: size >> (8 * UInt64(index))) }
     let result = bytes.withUnsafeBytes { header in

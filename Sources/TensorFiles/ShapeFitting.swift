@@ -29,7 +29,9 @@ enum ShapeFitting {
 
   /// With axes of size 1 before or behind the tensor's own, where that is what is expected; else as it is.
   static func withUnitAxes(_ tensor: Tensor, _ expected: TensorType?) -> Tensor {
-    guard let expected, expected.rank > tensor.shape.count, expected.rank <= tensor.shape.count + 2 else { return tensor }
+    guard let expected, expected.rank > tensor.shape.count, expected.rank <= tensor.shape.count + 2 else {
+      return tensor
+    }
     let extra = expected.rank - tensor.shape.count
     for before in (0...extra).reversed() {
       let ones = { [Int](repeating: 1, count: $0) }

@@ -6,7 +6,8 @@ import TensorCore
 
 /// Reads one tensor from `PATH` or `PATH:KEY`; the extension decides the format.
 ///
-/// - KEY names a tensor of a `.npz`, `.safetensors` or `.json` file, or selects columns of a `.csv` file (`a`, `a..b`, `a,b`).
+/// - KEY names a tensor of a `.npz`, `.safetensors` or `.json` file, or selects columns of a `.csv` file (`a`, `a..b`,
+///   `a,b`).
 ///   Without it the tensor `name` is taken, or the only one.
 /// - With an expected type the values are converted when they survive (`Tensor.converted(to:)`); `u16` becomes `bf16`
 ///   bit by bit. Formats without shapes of their own (`.csv .png .wav`) also get the expected axes, as `ShapeFitting`
@@ -102,7 +103,8 @@ private func ambiguous(_ path: String, _ names: [String]) -> DiagnosticsError {
   let shown = names.prefix(8).map { quoted($0) }.joined(separator: ", ")
   let more = names.count > 8 ? " and \(names.count - 8) more" : ""
   return DiagnosticsError(
-    "missing-tensor", "\(quoted(path)) holds \(names.count) tensors, choose one as 'PATH:KEY': \(shown)\(more)", file: path)
+    "missing-tensor", "\(quoted(path)) holds \(names.count) tensors, choose one as 'PATH:KEY': \(shown)\(more)",
+    file: path)
 }
 
 /// That `name` is not in a file, with names that are.

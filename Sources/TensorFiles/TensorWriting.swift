@@ -4,8 +4,8 @@
 import GraphSupport
 import TensorCore
 
-/// Writes one tensor to `PATH` or, in a `.npz`, `.safetensors` or `.json` file, `PATH:KEY` (without KEY under `name`). An
-/// existing file is replaced as a whole. Errors have the ids `file-write` and `unknown-format`.
+/// Writes one tensor to `PATH` or, in a `.npz`, `.safetensors` or `.json` file, `PATH:KEY` (without KEY under `name`).
+/// An existing file is replaced as a whole. Errors have the ids `file-write` and `unknown-format`.
 package func writeTensor(
   _ tensor: Tensor, to reference: String, name: String = "tensor"
 ) throws(DiagnosticsError) {

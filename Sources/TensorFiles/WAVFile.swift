@@ -78,7 +78,8 @@ struct WAVHeader {
     case (3, 32): .float32
     case (3, 64): .float64
     default:
-      throw fault.unsupported("coding \(tag) with \(bits) bits, expected PCM (1) of 8, 16, 24, 32 or float (3) of 32, 64")
+      throw fault.unsupported(
+        "coding \(tag) with \(bits) bits, expected PCM (1) of 8, 16, 24, 32 or float (3) of 32, 64")
     }
   }
 }
@@ -113,14 +114,17 @@ enum WAVFile {
     }
     switch coding {
     case .unsigned8: fill(0x1p7) { Int32(bytes[$0]) - (raw ? 0 : 128) }
-    case .signed16: fill(0x1p15) { Int32(Int16(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 2, as: Int16.self))) }
+    case .signed16:
+      fill(0x1p15) { Int32(Int16(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 2, as: Int16.self))) }
     case .signed24:
       fill(0x1p23) { index in
-        let bits = UInt32(bytes[index * 3]) << 8 | UInt32(bytes[index * 3 + 1]) << 16 | UInt32(bytes[index * 3 + 2]) << 24
+        let bits =
+          UInt32(bytes[index * 3]) << 8 | UInt32(bytes[index * 3 + 1]) << 16 | UInt32(bytes[index * 3 + 2]) << 24
         return Int32(bitPattern: bits) >> 8
       }
     case .signed32: fill(0x1p31) { Int32(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Int32.self)) }
-    case .float32, .float64: tensor.mutableBytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(tensor.byteCount)))
+    case .float32, .float64:
+      tensor.mutableBytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(tensor.byteCount)))
     }
   }
 
@@ -139,7 +143,8 @@ enum WAVFile {
     }
     guard let stored, shape.count <= 2, (1...0xFFFF).contains(channels), stored.byteCount <= 0xFFFF_0000 else {
       throw DiagnosticsError(
-        "file-write", "\(tensor.type) is no sound, expected [frames] or [frames, channels] of a float type, u8, i16 or i32",
+        "file-write",
+        "\(tensor.type) is no sound, expected [frames] or [frames, channels] of a float type, u8, i16 or i32",
         file: path)
     }
     let size = stored.dtype.size

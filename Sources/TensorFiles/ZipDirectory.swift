@@ -6,7 +6,10 @@ import GraphSupport
 
 /// A member whose bytes are known to be inside the file.
 struct ZipMember: Sendable {
-  enum Method: UInt16, Sendable { case stored = 0, deflated = 8 }
+  enum Method: UInt16, Sendable {
+    case stored = 0
+    case deflated = 8
+  }
 
   var name: String
   var method: Method
@@ -39,7 +42,8 @@ enum ZipDirectory {
       guard names.insert(member.name).inserted else { throw fault.malformed("member \(quoted(member.name)) twice") }
       let start = member.offset
       guard start <= directory.offset, view.starts(with: "PK\u{3}\u{4}", at: start),
-        let nameSize = view.little(start + 26, as: UInt16.self), let extraSize = view.little(start + 28, as: UInt16.self)
+        let nameSize = view.little(start + 26, as: UInt16.self),
+        let extraSize = view.little(start + 28, as: UInt16.self)
       else { throw fault.malformed("no member header at byte \(start), for \(quoted(member.name))") }
       member.offset = start + localSize + Int(nameSize) + Int(extraSize)
       guard member.offset <= directory.offset, member.compressedSize <= directory.offset - member.offset else {
@@ -79,7 +83,8 @@ enum ZipDirectory {
     if view.starts(with: "PK\u{6}\u{7}", at: end - 20) {
       guard let place = view.little(end - 12, as: UInt64.self), let record = Int(exactly: place), record <= end - 20,
         view.starts(with: "PK\u{6}\u{6}", at: record), let wideCount = view.little(record + 32, as: UInt64.self),
-        let wideSize = view.little(record + 40, as: UInt64.self), let wideOffset = view.little(record + 48, as: UInt64.self)
+        let wideSize = view.little(record + 40, as: UInt64.self),
+        let wideOffset = view.little(record + 48, as: UInt64.self)
       else { throw fault.malformed("its 64-bit directory record is damaged") }
       (count, size, offset, limit) = (wideCount, wideSize, wideOffset, record)
     } else if disk != 0 {

@@ -60,12 +60,20 @@ import Testing
       do throws(DiagnosticsError) { try body() } catch { return error.diagnostics[0].message }
       return "no error"
     }
-    #expect(message { () throws(DiagnosticsError) in try AtomicFile.write("x", to: folder) } == "cannot write '\(folder)': it is a folder")
+    #expect(
+      message { () throws(DiagnosticsError) in try AtomicFile.write("x", to: folder) }
+        == "cannot write '\(folder)': it is a folder")
     let nowhere = "\(folder)/no/file"
-    #expect(message { () throws(DiagnosticsError) in try AtomicFile.write("x", to: nowhere) } == "cannot write '\(nowhere)': no such file or directory")
+    #expect(
+      message { () throws(DiagnosticsError) in try AtomicFile.write("x", to: nowhere) }
+        == "cannot write '\(nowhere)': no such file or directory")
     try AtomicFile.write("x", to: "/dev/null")
     #expect(names().isEmpty)
-    #expect(message { () throws(DiagnosticsError) in _ = try FileMapping(nowhere) } == "cannot read '\(nowhere)': no such file or directory")
-    #expect(message { () throws(DiagnosticsError) in _ = try FileMapping("/dev/null") } == "cannot read '/dev/null': it is no regular file")
+    #expect(
+      message { () throws(DiagnosticsError) in _ = try FileMapping(nowhere) }
+        == "cannot read '\(nowhere)': no such file or directory")
+    #expect(
+      message { () throws(DiagnosticsError) in _ = try FileMapping("/dev/null") }
+        == "cannot read '/dev/null': it is no regular file")
   }
 }

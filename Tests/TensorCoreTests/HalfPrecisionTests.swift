@@ -28,7 +28,9 @@ import Testing
   @Test func halfRounds() {
     check(0..<0x7C00, infinity: 0x7C00, { Double(Float(halfBits: $0)) }, halfBits, limit: 65536)
     // The first comes from the definition of the format: 1.0, the largest, the smallest normal and subnormal.
-    for (pattern, value) in [(0x3C00, 1), (0x7BFF, 65504), (0x0400, 0x1p-14), (0x0001, 0x1p-24), (0xC000, -2)] as [(UInt16, Float)] {
+    for (pattern, value) in [(0x3C00, 1), (0x7BFF, 65504), (0x0400, 0x1p-14), (0x0001, 0x1p-24), (0xC000, -2)]
+      as [(UInt16, Float)]
+    {
       #expect(Float(halfBits: pattern) == value)
     }
     #expect(halfBits(.infinity) == 0x7C00 && halfBits(-.infinity) == 0xFC00 && halfBits(1e300) == 0x7C00)
@@ -42,7 +44,9 @@ import Testing
       #expect(Float(bfloatBits: pattern) == value)
     }
     #expect(bfloatBits(.infinity) == 0x7F80 && bfloatBits(-.infinity) == 0xFF80 && bfloatBits(1e300) == 0x7F80)
-    #expect(Float(bfloatBits: bfloatBits(.nan)).isNaN && bfloatBits(-0.0) == 0x8000 && bfloatBits(.leastNonzeroMagnitude) == 0)
+    #expect(
+      Float(bfloatBits: bfloatBits(.nan)).isNaN && bfloatBits(-0.0) == 0x8000 && bfloatBits(.leastNonzeroMagnitude) == 0
+    )
   }
 
   /// The conversion to Float against the toolchain's own half type, for all patterns.

@@ -15,7 +15,8 @@ import Testing
     for (index, value) in Self.values.enumerated() { single.set(index, value) }
     #expect(tensor.isIdentical(to: single))
     #expect(tensor.integers() == (0..<count).map { tensor.integer($0) })
-    #expect(zip(tensor.doubles(), (0..<count).map { tensor.double($0) }).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN })
+    #expect(
+      zip(tensor.doubles(), (0..<count).map { tensor.double($0) }).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN })
     let floats = tensor.withFloats { Array($0) }
     #expect(zip(floats, tensor.doubles()).allSatisfy { $0 == Float($1) || $0.isNaN && $1.isNaN })
     let integers: [Int64] = [0, 1, -1, 255, 256, -129, .max, .min]

@@ -27,7 +27,8 @@ import Testing
     let b = try #require(Tensor(.f64, [2, 3], doubles: [0, 1, 2.5, 3, 4, 5]))
     let comparison = TensorComparison(a, b, absolute: 0.1)
     #expect(comparison.mismatchCount == 2 && comparison.firstMismatch == 2 && comparison.worst == 4)
-    #expect(comparison.position(4) == [1, 1] && comparison.maxAbsoluteError == 5 && comparison.maxRelativeError == 1.25)
+    #expect(
+      comparison.position(4) == [1, 1] && comparison.maxAbsoluteError == 5 && comparison.maxRelativeError == 1.25)
     #expect(comparison.description.hasPrefix("2 of 6 elements differ, worst 9.0 at [1, 1], expected 4.0; max error 5"))
   }
 
@@ -47,7 +48,8 @@ import Testing
     #expect(try compare(.f32, [-0x1p-149], [0x1p-149]).maxULP == 2)
     #expect(try compare(.f16, [1 + 0x1p-10], [1]).maxULP == 1)
     #expect(try compare(.bf16, [1 + 0x1p-7], [1]).maxULP == 1)
-    #expect(try compare(.f64, [-.greatestFiniteMagnitude], [.greatestFiniteMagnitude]).maxULP == 2 * 0x7FEF_FFFF_FFFF_FFFF)
+    #expect(
+      try compare(.f64, [-.greatestFiniteMagnitude], [.greatestFiniteMagnitude]).maxULP == 2 * 0x7FEF_FFFF_FFFF_FFFF)
   }
 
   @Test func integers() throws {
@@ -79,8 +81,12 @@ import Testing
     #expect(
       try summary(.f32, [2, 2], [0.1, 2, -3.25, 1e-7]).description
         == "f32[2, 2]  min -3.25  mean -0.2875  max 2  [0.1, 2, -3.25, …]")
-    #expect(try summary(.f32, [3], [.nan, 1, .infinity]).description == "f32[3]  min 1  mean 1  max inf  1 NaN  1 infinite  [nan, 1, inf]")
-    #expect(try summary(.i64, [4], [1, 2, 3, 1e10]).description == "i64[4]  min 1  mean 2.5e+09  max 10000000000  [1, 2, 3, …]")
+    #expect(
+      try summary(.f32, [3], [.nan, 1, .infinity]).description
+        == "f32[3]  min 1  mean 1  max inf  1 NaN  1 infinite  [nan, 1, inf]")
+    #expect(
+      try summary(.i64, [4], [1, 2, 3, 1e10]).description
+        == "i64[4]  min 1  mean 2.5e+09  max 10000000000  [1, 2, 3, …]")
     #expect(try summary(.bool, [2], [1, 0]).description == "bool[2]  [true, false]")
     #expect(try summary(.f64, [], [2.5]).description == "f64[]  2.5")
     #expect(try summary(.f16, [0, 2], []).description == "f16[0, 2]  empty")
@@ -94,7 +100,8 @@ import Testing
 
   @Test(arguments: [
     (0.1 + 0.2, "0.3"), (1234.5678, "1235"), (123_456.0, "123456"), (1_234_567.0, "1.235e+06"), (1.5e-7, "1.5e-07"),
-    (0.00012345, "0.0001235"), (9.99999, "10"), (-0.5, "-0.5"), (99999.6, "100000"), (1e300, "1e+300"), (0.09999999, "0.1"),
+    (0.00012345, "0.0001235"), (9.99999, "10"), (-0.5, "-0.5"), (99999.6, "100000"), (1e300, "1e+300"),
+    (0.09999999, "0.1"),
     (.leastNonzeroMagnitude, "5e-324"), (12345.678, "12350"),
   ])
   func shortNumbers(value: Double, text: String) {

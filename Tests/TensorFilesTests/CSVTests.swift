@@ -44,7 +44,10 @@ import Testing
     #expect(try readTensor("\(path):a").type == TensorType(.i64, [3, 1]))
     let named = try readTensor("\(path):a..b", expecting: TensorType(.f32, [Dim(symbol: "N"), 2]))
     #expect(named.type == TensorType(.f32, [3, 2]) && named.doubles()[4...] == [-5, Double(Float(0.6))])
-    #expect(try readTensor("\(path):label,a", expecting: TensorType(.i32, [Dim(symbol: "N"), 2])).integers() == [0, 1, 1, 3, 1, -5])
+    #expect(
+      try readTensor("\(path):label,a", expecting: TensorType(.i32, [Dim(symbol: "N"), 2])).integers() == [
+        0, 1, 1, 3, 1, -5,
+      ])
     #expect(try readTensor("\(path):label", expecting: TensorType(.i64, [Dim(symbol: "N")])).integers() == [0, 1, 1])
     let wrong = failure { _ = try readTensor(path, expecting: TensorType(.f32, [Dim(symbol: "N"), 2])) }
     #expect(wrong.contains("has 3 rows of 3 numbers, expected f32[N, 2]; choose columns as 'PATH:a..label'"))

@@ -61,7 +61,8 @@ import Testing
   @Test func writing() throws {
     let path = scratch.file("out.json")
     for tensor in [
-      Tensor(.f64, [2, 1, 2], doubles: [0.1, -0.0, .leastNonzeroMagnitude, .infinity]), Tensor(.i64, [3], integers: [.min, 0, .max]),
+      Tensor(.f64, [2, 1, 2], doubles: [0.1, -0.0, .leastNonzeroMagnitude, .infinity]),
+      Tensor(.i64, [3], integers: [.min, 0, .max]),
       Tensor(.bool, [2, 2], integers: [1, 0, 0, 1]), Tensor(.f64, [], doubles: [.nan]), Tensor(zeros: .f32, [2, 0]),
       Tensor(.u64, [1], integers: [-1]),
     ] {
@@ -71,7 +72,9 @@ import Testing
     }
     let a = try #require(Tensor(.i64, [2, 2], integers: [1, 2, 3, 4]))
     try writeTensors([("a\"", a), ("b", a)], to: path)
-    #expect(String(decoding: try contents(path), as: UTF8.self) == "{\n\"a\\\"\": [[1, 2],\n[3, 4]],\n\"b\": [[1, 2],\n[3, 4]]\n}\n")
+    #expect(
+      String(decoding: try contents(path), as: UTF8.self)
+        == "{\n\"a\\\"\": [[1, 2],\n[3, 4]],\n\"b\": [[1, 2],\n[3, 4]]\n}\n")
     #expect(try readTensor("\(path):a\"").isIdentical(to: a))
   }
 

@@ -55,22 +55,29 @@ import Testing
     #expect(failure { _ = try readTensor(fixture("object.npy")) }.contains("Python objects are never read"))
     #expect(failure { _ = try readTensor(fixture("text.npy")) }.contains("'<U1': text has no tensor type"))
     #expect(failure { _ = try readTensor(fixture("complex.npy")) }.contains("complex numbers have no tensor type"))
-    #expect(failure { _ = try readTensor("/nowhere/x.npy") } == "cannot read '/nowhere/x.npy': no such file or directory")
+    #expect(
+      failure { _ = try readTensor("/nowhere/x.npy") } == "cannot read '/nowhere/x.npy': no such file or directory")
     #expect(failure { _ = try readTensor("/tmp/x.dat") }.contains("expected one of .npy .npz"))
     let scratch = ScratchFolder()
     func refused(_ header: String, _ data: [UInt8] = []) -> String {
       let bytes = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count), 0] + Array(header.utf8) + data
       return failure { _ = try readTensor(scratch.write(bytes, "x.npy")) }
     }
-    #expect(refused("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)}").contains("0 bytes behind the header, expected 4"))
-    #expect(refused("{'descr': '<f4', 'fortran_order': False, 'shape': (1)}").contains("expected ',' behind a shape's only"))
+    #expect(
+      refused("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)}").contains(
+        "0 bytes behind the header, expected 4"))
+    #expect(
+      refused("{'descr': '<f4', 'fortran_order': False, 'shape': (1)}").contains("expected ',' behind a shape's only"))
     #expect(refused("{'descr': '<f4', 'fortran_order': False}").contains("key 'shape' is missing"))
     #expect(refused("{'descr': '<f4', 'descr': '<f4'}").contains("key 'descr' twice"))
     #expect(refused("{'shape': (9223372036854775808,)}").contains("byte 21: a size beyond 2^63"))
     #expect(
-      refused("{'descr': '|u1', 'fortran_order': False, 'shape': (4611686018427387904, 4)}").contains("more elements than"))
-    #expect(refused("{'descr': '|u1', 'fortran_order': False, 'shape': ()} x", [0]).contains("text behind the dictionary"))
-    #expect(failure { _ = try readTensor(scratch.write([1, 2], "x.npy")) }.contains("it starts with 01 02, expected 93"))
+      refused("{'descr': '|u1', 'fortran_order': False, 'shape': (4611686018427387904, 4)}").contains(
+        "more elements than"))
+    #expect(
+      refused("{'descr': '|u1', 'fortran_order': False, 'shape': ()} x", [0]).contains("text behind the dictionary"))
+    #expect(
+      failure { _ = try readTensor(scratch.write([1, 2], "x.npy")) }.contains("it starts with 01 02, expected 93"))
   }
 
   @Test func conversions() throws {
@@ -78,7 +85,9 @@ import Testing
     let path = scratch.file("x.npy")
     try writeTensor(try #require(Tensor(.f64, [3], doubles: [1, 2.5, 70000])), to: path)
     #expect(try readTensor(path, expecting: TensorType(.f32, [3])).doubles() == [1, 2.5, 70000])
-    #expect(failure { _ = try readTensor(path, expecting: TensorType(.i32, [3])) }.contains("expected i32, which has no 2.5 (element 1)"))
+    #expect(
+      failure { _ = try readTensor(path, expecting: TensorType(.i32, [3])) }.contains(
+        "expected i32, which has no 2.5 (element 1)"))
     #expect(failure { _ = try readTensor(path, expecting: TensorType(.f16, [3])) }.contains("which has no 70000.0"))
   }
 

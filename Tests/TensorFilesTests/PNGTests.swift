@@ -66,7 +66,9 @@ import Testing
     #expect(repeated[3...5].elementsEqual([3, 3, 3]))
     #expect(try read("rgb8", .u8, [7, 11, 4]).integers()[3] == 255)
     #expect(try read("rgba8_interlaced", .u8, [7, 11, 3]).count == 231)
-    #expect(failure { _ = try read("grey8", .f32, [n, 28, 28, 1]) }.contains("has 11 × 7 pixels with 1 channels, expected f32[N, 28, 28, 1]"))
+    #expect(
+      failure { _ = try read("grey8", .f32, [n, 28, 28, 1]) }.contains(
+        "has 11 × 7 pixels with 1 channels, expected f32[N, 28, 28, 1]"))
   }
 
   @Test func writing() throws {
@@ -130,7 +132,9 @@ import Testing
         crc ^= UInt32(byte)
         for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xEDB8_8320 : crc >> 1 }
       }
-      for index in 0..<4 { bytes[offset + 8 + size + index] = UInt8(truncatingIfNeeded: ~crc >> UInt32(24 - 8 * index)) }
+      for index in 0..<4 {
+        bytes[offset + 8 + size + index] = UInt8(truncatingIfNeeded: ~crc >> UInt32(24 - 8 * index))
+      }
       offset += 12 + size
     }
     return bytes

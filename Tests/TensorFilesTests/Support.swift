@@ -4,9 +4,8 @@
 import Glibc
 import GraphSupport
 import TensorCore
-import Testing
-
 import TensorFiles
+import Testing
 
 /// The path of a file that NumPy wrote (`make_fixtures.py`).
 func fixture(_ name: String, file: String = #filePath) -> String {
@@ -98,7 +97,9 @@ func mutated(_ original: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
     case 1: bytes[place] = .random(in: 0...255, using: &random)
     case 2: bytes.removeSubrange(place...)
     case 3: bytes.removeSubrange(place..<min(bytes.count, place + Int.random(in: 1...8, using: &random)))
-    case 4: bytes.insert(contentsOf: bytes[place..<min(bytes.count, place + Int.random(in: 1...8, using: &random))], at: place)
+    case 4:
+      bytes.insert(
+        contentsOf: bytes[place..<min(bytes.count, place + Int.random(in: 1...8, using: &random))], at: place)
     case 5:
       let width = [1, 2, 4, 8].randomElement(using: &random) ?? 1
       let value = [UInt64.max, .max >> 1, 0, 1 << 31, 1 << 63].randomElement(using: &random) ?? 0

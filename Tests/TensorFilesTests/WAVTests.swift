@@ -17,8 +17,11 @@ import Testing
   private func image(_ tag: Int, _ channels: Int, _ bits: Int, _ data: [UInt8], extensible: Bool = false) -> [UInt8] {
     var format = little(extensible ? 0xFFFE : tag, 2) + little(channels, 2) + little(8000, 4)
     format += little(8000 * channels * bits / 8, 4) + little(channels * bits / 8, 2) + little(bits, 2)
-    if extensible { format += little(22, 2) + little(bits, 2) + little(0, 4) + little(tag, 2) + [UInt8](repeating: 0, count: 14) }
-    let chunks = Array("WAVEfmt ".utf8) + little(format.count, 4) + format + Array("LIST".utf8) + little(3, 4) + [1, 2, 3, 0]
+    if extensible {
+      format += little(22, 2) + little(bits, 2) + little(0, 4) + little(tag, 2) + [UInt8](repeating: 0, count: 14)
+    }
+    let chunks =
+      Array("WAVEfmt ".utf8) + little(format.count, 4) + format + Array("LIST".utf8) + little(3, 4) + [1, 2, 3, 0]
     let all = chunks + Array("data".utf8) + little(data.count, 4) + data
     return Array("RIFF".utf8) + little(all.count, 4) + all
   }
