@@ -143,7 +143,18 @@ private struct FlowPrinter {
   }
 
   private mutating func line(_ content: String) {
-    text += String(repeating: "    ", count: depth) + content + "\n"
+    text += (holdsDirection(content) ? "" : String(repeating: "    ", count: depth)) + content + "\n"
+  }
+
+  /// After white space Mermaid takes a line with `direction TB` anywhere in it for that statement, so one like
+  /// `click a "direction TB"` must begin its line.
+  private func holdsDirection(_ content: String) -> Bool {
+    if content.hasPrefix("direction") { return false }
+    return content.ranges(of: "direction").contains { word in
+      let rest = content[word.upperBound...]
+      let argument = rest.drop(while: \.isWhitespace)
+      return argument.startIndex > rest.startIndex && ["TB", "BT", "RL", "LR"].contains(where: argument.hasPrefix)
+    }
   }
 
   /// One blank line where the source has some.
