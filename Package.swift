@@ -137,5 +137,15 @@ let package = Package(
       of: ["GraphLowering", "GraphOptimizer", "GraphOps", "GraphIR", "KernelIR", "PlanIR", "TensorCore"]),
     tests("PlanIRTests", of: ["PlanIR", "TensorCore", "GraphSupport"]),
     tests("LLVMBackendTests", of: ["TestKit", "LLVMBackend", "CLaminaRuntime", "KernelIR", "TensorCore", "GraphSupport"]),
+    // Random graphs and the plainest execution of operators, for tests of several targets.
+    .target(
+      name: "GraphTestKit", dependencies: ["GraphOps", "GraphIR", "KernelIR", "TensorCore", "GraphSupport"],
+      path: "Tests/GraphTestKit", swiftSettings: swift),
+    tests("GraphIRTests", of: ["GraphTestKit", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
+    tests("GraphOpsTests", of: ["GraphTestKit", "GraphInterpreter", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
+    tests("GraphInterpreterTests", of: ["GraphInterpreter", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
+    tests(
+      "GraphAutodiffTests",
+      of: ["GraphTestKit", "GraphAutodiff", "GraphInterpreter", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
   ]
 )

@@ -13,6 +13,8 @@ package protocol ClassLossOperation: Operation {
 
 /// What `decompose` makes of a loss.
 struct ClassLoss {
+  /// `[N, C, d…]` bools: the label's class, where the label counts.
+  var isClass: ValueID
   /// `[N, C, d…]`: the weight at the label's class, zero elsewhere.
   var weights: ValueID
   /// The sum of all weights, when the reduction divides by it.
@@ -93,9 +95,10 @@ extension ClassLossOperation {
       let line = [type.shape[1]] + type.shape[2...].map { _ in Dim(1) }
       hot = try builder.emit(Mul(), hot, try builder.emit(Reshape(exactly: line), try builder.widened(weights)))
     }
-    guard reduction == "mean" else { return ClassLoss(weights: hot, total: nil) }
+    guard reduction == "mean" else { return ClassLoss(isClass: isClass, weights: hot, total: nil) }
     let all = Array(0..<type.rank)
-    return ClassLoss(weights: hot, total: try builder.emit(ReduceSum(axes: all, keepDims: false), hot))
+    return ClassLoss(
+      isClass: isClass, weights: hot, total: try builder.emit(ReduceSum(axes: all, keepDims: false), hot))
   }
 
   /// The loss from log-probabilities, by other operators.
@@ -113,19 +116,41 @@ extension ClassLossOperation {
     return try builder.emit(Div(), sum, total)
   }
 
+  /// The loss's gradient for each element: divided by all weights for the mean.
+  private func seedScale(
+    _ context: inout GradientContext, _ seed: ValueID, _ parts: ClassLoss
+  ) throws(TypeError) -> ValueID {
+    let wide = try context.builder.widened(seed)
+    if reduction == "none" {
+      var shape = context.type(seed).shape
+      shape.insert(1, at: 1)
+      return try context.emit(Reshape(exactly: shape), wide)
+    }
+    return try parts.total.map { total throws(TypeError) in try context.div(wide, total) } ?? wide
+  }
+
   /// How much each element's weight counts in the loss, given the loss's gradient: `[N, C, d…]` weights times the seed.
   func seedWeights(
     _ context: inout GradientContext, _ seed: ValueID, _ parts: ClassLoss
   ) throws(TypeError) -> ValueID {
-    var scale = try context.builder.widened(seed)
-    if reduction == "none" {
-      var shape = context.type(seed).shape
-      shape.insert(1, at: 1)
-      scale = try context.emit(Reshape(exactly: shape), scale)
-    } else if let total = parts.total {
-      scale = try context.emit(Div(), scale, total)
-    }
-    return try context.emit(Mul(), parts.weights, scale)
+    try context.mul(parts.weights, try seedScale(&context, seed, parts))
+  }
+
+  /// The gradients of operands 1 and on: none for labels, for the weight of a class the sum over its elements of
+  /// -log-probability, less the loss where that is a mean.
+  func weightsGradient(
+    _ context: inout GradientContext, _ seed: ValueID?, _ logs: ValueID
+  ) throws(TypeError) -> [ValueID?] {
+    let none = context.operands.dropFirst().map { _ in ValueID?.none }
+    guard let seed, context.operands.count > 2, let weights = context.operands[2], let labels = context.operands[1]
+    else { return none }
+    let parts = try weigh(&context.builder, logs, labels, weights)
+    var loss = try context.neg(logs)
+    if reduction == "mean" { loss = try context.sub(loss, try context.builder.widened(context.results[0])) }
+    let own = try context.masked(try context.mul(loss, try seedScale(&context, seed, parts)), where: parts.isClass)
+    let others = context.type(logs).shape.indices.filter { $0 != 1 }
+    let sum = try context.emit(ReduceSum(axes: others, keepDims: false), own)
+    return [nil, try context.builder.narrowed(sum, to: context.type(weights).dtype)]
   }
 
   static func lossSample(_ random: inout SampleSource) -> (Self, [TensorType?], ranges: [Int: ClosedRange<Double>]) {

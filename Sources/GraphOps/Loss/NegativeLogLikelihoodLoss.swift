@@ -34,12 +34,14 @@ package struct NegativeLogLikelihoodLoss: ClassLossOperation {
 
   /// dInput = -w at the labels, times the loss's gradient.
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
-    let none = [ValueID?](repeating: nil, count: context.operands.count)
-    guard let seed = context.seeds[0], let input = context.operands[0], let labels = context.operands[1] else { return none }
+    guard let seed = context.seeds[0], let input = context.operands[0], let labels = context.operands[1] else {
+      return context.operands.map { _ in nil }
+    }
     let logs = try context.builder.widened(input)
     let parts = try weigh(&context.builder, logs, labels, context.operands.count > 2 ? context.operands[2] : nil)
     let w = try context.emit(Neg(), try seedWeights(&context, seed, parts))
-    return [try context.builder.narrowed(w, to: context.type(input).dtype)] + none.dropFirst()
+    let toInput = try context.builder.narrowed(w, to: context.type(input).dtype)
+    return [toInput] + (try weightsGradient(&context, seed, logs))
   }
 
   package static func sample(_ random: inout SampleSource) -> Sample {

@@ -64,7 +64,7 @@ package struct SoftmaxCrossEntropyLoss: ClassLossOperation {
       sum = try sum.map { other throws(TypeError) in try context.emit(Add(), other, own) } ?? own
     }
     let toScores = try sum.map { value throws(TypeError) in try context.builder.narrowed(value, to: dtype) }
-    return [toScores] + context.operands.dropFirst().map { _ in nil }
+    return [toScores] + (try weightsGradient(&context, context.seeds[0], logs))
   }
 
   package static func sample(_ random: inout SampleSource) -> Sample {
