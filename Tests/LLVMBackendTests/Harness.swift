@@ -126,6 +126,14 @@ enum Harness {
     switch dtype {
     case .f32: return reals(Float.self, .leastNonzeroMagnitude)
     case .f64: return reals(Double.self, .leastNonzeroMagnitude)
+    case .f16, .bf16:
+      // Which NaN a half is, is the processor's choice.
+      let infinity: UInt16 = dtype == .f16 ? 0x7C00 : 0x7F80
+      let (x, y) = (found.bindMemory(to: UInt16.self), expected.bindMemory(to: UInt16.self))
+      return zip(x, y).enumerated().compactMap { index, pair in
+        let areNaN = pair.0 & 0x7FFF > infinity && pair.1 & 0x7FFF > infinity
+        return pair.0 == pair.1 || areNaN ? nil : "[\(index)] is \(pair.0), expected \(pair.1), as bits"
+      }
     default:
       return zip(found, expected).enumerated().compactMap { index, pair in
         pair.0 == pair.1 ? nil : "byte [\(index)] is \(pair.0), expected \(pair.1)"

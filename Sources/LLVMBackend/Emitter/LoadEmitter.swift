@@ -91,7 +91,10 @@ extension KernelEmitter {
 
   /// 4-bit elements: two a byte, low bits first.
   private func packedLoad(_ buffer: Buffer, _ offset: Expr, _ type: ValueType, _ mask: Value?, _ shared: Value?) -> Value {
-    if case .stride(let step) = shape(of: offset), step.integerValue == 1, mask == nil, startsAtMultiple(offset, of: 2) {
+    // Two lanes come from one byte, which is no vector to shuffle.
+    if case .stride(let step) = shape(of: offset), step.integerValue == 1, mask == nil, type.lanes > 2,
+      startsAtMultiple(offset, of: 2)
+    {
       let bytes = ValueType(.i8, type.lanes / 2)
       let pointer = b.address(buffer.pointer, b.ashr(first(offset), b.int(1)), .i8)
       let packed = b.load(bytes, shared.map { b.select($0, pointer, zeroBytes()) } ?? pointer, buffer.access)
