@@ -4,7 +4,7 @@
 // Package.swift chose; headers of another version would be mixed in silently otherwise.
 #include <llvm/Config/llvm-config.h>
 #if defined(LAMINA_LLVM_MAJOR) && LLVM_VERSION_MAJOR != LAMINA_LLVM_MAJOR
-#error "the LLVM headers found are not those of the LLVM that Package.swift chose: set LAMINA_LLVM to an installed version"
+#error "the headers found are not those of the LLVM that Package.swift chose: set LAMINA_LLVM to an installed version"
 #endif
 #if LLVM_VERSION_MAJOR < 14
 #error "LLVM 14 or newer is needed (Debian: apt-get install llvm-dev)"
@@ -29,33 +29,29 @@ static const int lamina_llvm_major = LLVM_VERSION_MAJOR;
 #endif
 
 // Every function used, without the prefix "LLVM".
-#define LAMINA_LLVM_FUNCTIONS(X)                                                                                     \
-  X(ContextCreate) X(ContextDispose) X(ModuleCreateWithNameInContext) X(DisposeModule) X(PrintModuleToString)        \
-  X(VerifyModule) X(DisposeMessage) X(SetTarget) X(SetModuleDataLayout) X(DisposeErrorMessage) X(GetErrorMessage)    \
-  X(VoidTypeInContext) X(Int1TypeInContext) X(Int8TypeInContext) X(Int16TypeInContext) X(Int32TypeInContext)         \
-  X(Int64TypeInContext) X(IntTypeInContext) X(HalfTypeInContext) X(BFloatTypeInContext) X(FloatTypeInContext) X(DoubleTypeInContext)     \
-  X(PointerType) X(VectorType) X(ArrayType) X(FunctionType) X(TypeOf)                                                \
-  X(AddFunction) X(GetParam) X(AddAttributeAtIndex) X(CreateStringAttribute) X(CreateEnumAttribute)                  \
-  X(GetEnumAttributeKindForName) X(SetSection) X(SetLinkage) X(GetNamedFunction)                                     \
-  X(AddGlobal) X(SetInitializer) X(SetGlobalConstant) X(SetAlignment) X(SetUnnamedAddress)                           \
-  X(AppendBasicBlockInContext) X(GetInsertBlock) X(GetEntryBasicBlock) X(GetFirstInstruction)                        \
-  X(GetBasicBlockTerminator) X(CreateBuilderInContext) X(DisposeBuilder) X(PositionBuilderAtEnd)                     \
-  X(PositionBuilderBefore) X(BuildRetVoid) X(BuildRet) X(BuildBr) X(BuildCondBr) X(BuildUnreachable) X(BuildPhi)     \
-  X(AddIncoming) X(BuildAlloca) X(BuildLoad2) X(BuildStore) X(BuildGEP2) X(BuildBitCast) X(BuildCall2)               \
-  X(BuildAdd) X(BuildSub) X(BuildMul) X(BuildSDiv) X(BuildUDiv) X(BuildSRem) X(BuildURem) X(BuildShl) X(BuildLShr)   \
-  X(BuildAShr) X(BuildAnd) X(BuildOr) X(BuildXor) X(BuildNSWAdd) X(BuildNSWSub) X(BuildNSWMul)                       \
-  X(BuildFAdd) X(BuildFSub) X(BuildFMul) X(BuildFDiv) X(BuildFRem) X(BuildFNeg) X(BuildICmp) X(BuildFCmp)            \
-  X(BuildSelect) X(BuildTrunc) X(BuildZExt) X(BuildSExt) X(BuildFPTrunc) X(BuildFPExt) X(BuildFPToSI)                \
-  X(BuildFPToUI) X(BuildSIToFP) X(BuildUIToFP) X(BuildExtractElement) X(BuildInsertElement) X(BuildShuffleVector)    \
-  X(BuildIntToPtr) X(BuildPtrToInt) X(GetInlineAsm)                                                                  \
-  X(ConstInt) X(ConstReal) X(ConstNull) X(ConstVector) X(ConstArray) X(GetUndef) X(GetPoison)                        \
-  X(IsConstant) X(IsAConstantInt) X(ConstIntGetSExtValue) X(IsAConstantFP) X(ConstRealGetDouble)                     \
-  X(LookupIntrinsicID) X(GetIntrinsicDeclaration) X(IntrinsicGetType)                                                \
-  X(GetMDKindIDInContext) X(MDStringInContext2) X(MDNodeInContext2) X(MetadataAsValue) X(SetMetadata)                \
-  X(GetDefaultTargetTriple) X(GetHostCPUName) X(GetHostCPUFeatures) X(GetTargetFromTriple) X(CreateTargetMachine)    \
-  X(DisposeTargetMachine) X(CreateTargetDataLayout) X(DisposeTargetData) X(TargetMachineEmitToMemoryBuffer)          \
-  X(GetBufferStart) X(GetBufferSize) X(DisposeMemoryBuffer)                                                          \
-  X(RunPasses) X(CreatePassBuilderOptions) X(DisposePassBuilderOptions)                                              \
+#define LAMINA_LLVM_FUNCTIONS(X) \
+  X(ContextCreate) X(ContextDispose) X(ModuleCreateWithNameInContext) X(DisposeModule) X(PrintModuleToString) \
+  X(VerifyModule) X(DisposeMessage) X(SetTarget) X(SetModuleDataLayout) X(DisposeErrorMessage) X(GetErrorMessage) \
+  X(VoidTypeInContext) X(Int1TypeInContext) X(Int8TypeInContext) X(Int16TypeInContext) X(Int32TypeInContext) \
+  X(Int64TypeInContext) X(IntTypeInContext) X(HalfTypeInContext) X(FloatTypeInContext) X(DoubleTypeInContext) \
+  X(PointerType) X(VectorType) X(ArrayType) X(FunctionType) X(TypeOf) X(AddFunction) X(GetParam) \
+  X(AddAttributeAtIndex) X(CreateStringAttribute) X(CreateEnumAttribute) X(GetEnumAttributeKindForName) \
+  X(SetLinkage) X(AddGlobal) X(SetInitializer) X(SetGlobalConstant) X(SetAlignment) X(AppendBasicBlockInContext) \
+  X(GetInsertBlock) X(GetEntryBasicBlock) X(GetFirstInstruction) X(GetBasicBlockTerminator) \
+  X(CreateBuilderInContext) X(DisposeBuilder) X(PositionBuilderAtEnd) X(PositionBuilderBefore) X(BuildRetVoid) \
+  X(BuildBr) X(BuildCondBr) X(BuildPhi) X(AddIncoming) X(BuildAlloca) X(BuildLoad2) X(BuildStore) X(BuildGEP2) \
+  X(BuildBitCast) X(BuildCall2) X(BuildAdd) X(BuildSub) X(BuildMul) X(BuildSDiv) X(BuildUDiv) X(BuildSRem) \
+  X(BuildURem) X(BuildShl) X(BuildLShr) X(BuildAShr) X(BuildAnd) X(BuildOr) X(BuildXor) X(BuildNSWAdd) \
+  X(BuildNSWMul) X(BuildFAdd) X(BuildFSub) X(BuildFMul) X(BuildFDiv) X(BuildFNeg) X(BuildICmp) X(BuildFCmp) \
+  X(BuildSelect) X(BuildTrunc) X(BuildZExt) X(BuildSExt) X(BuildFPTrunc) X(BuildFPExt) X(BuildFPToSI) \
+  X(BuildFPToUI) X(BuildSIToFP) X(BuildUIToFP) X(BuildExtractElement) X(BuildInsertElement) X(BuildShuffleVector) \
+  X(GetInlineAsm) X(ConstInt) X(ConstReal) X(ConstNull) X(ConstVector) X(ConstArray) X(GetUndef) X(IsAConstantInt) \
+  X(ConstIntGetSExtValue) X(IsAConstantFP) X(ConstRealGetDouble) X(LookupIntrinsicID) X(GetIntrinsicDeclaration) \
+  X(IntrinsicGetType) X(GetMDKindIDInContext) X(MDStringInContext2) X(MDNodeInContext2) X(MetadataAsValue) \
+  X(SetMetadata) X(GetDefaultTargetTriple) X(GetHostCPUName) X(GetHostCPUFeatures) X(GetTargetFromTriple) \
+  X(CreateTargetMachine) X(DisposeTargetMachine) X(CreateTargetDataLayout) X(DisposeTargetData) \
+  X(TargetMachineEmitToMemoryBuffer) X(GetBufferStart) X(GetBufferSize) X(DisposeMemoryBuffer) X(RunPasses) \
+  X(CreatePassBuilderOptions) X(DisposePassBuilderOptions) \
   LAMINA_LLVM_TARGET(X)
 
 typedef struct lamina_llvm_functions {
@@ -92,8 +88,6 @@ static inline unsigned lamina_host_features(void) {
   LAMINA_BIT(5, "avx512vl");
   LAMINA_BIT(6, "avx512bw");
   LAMINA_BIT(7, "avx512dq");
-  LAMINA_BIT(8, "avx512vnni");
-  LAMINA_BIT(9, "avx512bf16");
 #undef LAMINA_BIT
 #endif
   return bits;

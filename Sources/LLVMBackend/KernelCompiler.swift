@@ -70,7 +70,10 @@ package final class KernelCompiler: Sendable {
         }
       }
       for (index, job) in missing.enumerated() {
-        guard let code = try results.withLock({ $0[index] })?.get() else { continue }
+        guard let result = results.withLock({ $0[index] }) else {
+          throw InternalError("kernel '\(job.kernel.name)' was not compiled")
+        }
+        let code = try result.get()
         cache.insert(code, job.key)
         found[job.key] = code
       }

@@ -39,9 +39,10 @@ import Testing
       defer { closedir(directory) }
       var names: [String] = []
       while let entry = readdir(directory) {
-        names.append(withUnsafePointer(to: &entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        })
+        names.append(
+          withUnsafePointer(to: &entry.pointee.d_name) {
+            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+          })
       }
       return names.filter { $0.hasSuffix(".kernel") }
     }
@@ -88,7 +89,9 @@ import Testing
     _ = try KernelCompiler(cache: KernelCache(folder: folder.path)).load(kernels)
     let loaded = try KernelCompiler(cache: KernelCache(folder: folder.path)).load(kernels)
     for (index, function) in loaded.functions.enumerated() {
-      let memory = [GuardedMemory(Harness.bytes([Float](repeating: 0, count: 20))), GuardedMemory(LoopTests.floats(20))]
+      let memory = [
+        GuardedMemory(Harness.bytes([Float](repeating: 0, count: 20))), GuardedMemory(LoopTests.floats(20)),
+      ]
       Harness.call(function, kernels[index], memory.compactMap(\.bytes.baseAddress), [], 0..<1)
       #expect(memory[1].bytes.bindMemory(to: Float.self).allSatisfy { $0 == Float(index + 1) })
     }
@@ -97,10 +100,27 @@ import Testing
   @Test func oldEntriesMakeRoom() throws {
     let folder = Folder()
     for scale in 1...100 {
-      _ = try KernelCompiler(cache: KernelCache(folder: folder.path, sizeLimit: 0)).compile([Self.kernel("k", scale: Double(scale))])
+      _ = try KernelCompiler(cache: KernelCache(folder: folder.path, sizeLimit: 0)).compile([
+        Self.kernel("k", scale: Double(scale))
+      ])
     }
     // Trimmed about every 32nd time.
     #expect(folder.entries.count < 100)
+  }
+
+  /// The examples of FIPS 180-4.
+  @Test(arguments: [
+    ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+    ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+    (
+      "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+      "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+    ),
+    (String(repeating: "a", count: 1000), "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3"),
+  ]) func hashes(_ text: String, _ expected: String) {
+    let digits = Array("0123456789abcdef".utf8)
+    let hash = SHA256.hash(Array(text.utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    #expect(String(decoding: hash, as: UTF8.self) == expected)
   }
 
   @Test func namesOfProcessors() throws {
@@ -134,7 +154,9 @@ import Testing
     defer { dlclose(handle) }
     for (name, scale) in [("first", Float(2)), ("second", 3)] {
       let function = try #require(dlsym(handle, name))
-      let memory = [GuardedMemory(Harness.bytes([Float](repeating: 0, count: 20))), GuardedMemory(LoopTests.floats(20))]
+      let memory = [
+        GuardedMemory(Harness.bytes([Float](repeating: 0, count: 20))), GuardedMemory(LoopTests.floats(20)),
+      ]
       Harness.call(UnsafeRawPointer(function), kernels[0], memory.compactMap(\.bytes.baseAddress), [], 0..<1)
       #expect(memory[1].bytes.bindMemory(to: Float.self).allSatisfy { $0 == scale })
     }

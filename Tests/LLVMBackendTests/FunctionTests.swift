@@ -12,7 +12,8 @@ import Testing
   static func values(_ dtype: DType, _ count: Int, _ random: inout Random) -> [UInt8] {
     let specials: [Double] = [
       0, -0.0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, 2, 3, -3, 7, 10, -10, 100, 127, 128, -128, 255, 256, 1e3, 32767.5,
-      65535, 65536, 2147483647, 2147483648, -2147483648, -2147483649, 4294967296, 9.3e18, -9.3e18, 1.9e19, 1e30, 1e-30,
+      65535, 65536, 2_147_483_647, 2_147_483_648, -2_147_483_648, -2_147_483_649, 4_294_967_296, 9.3e18, -9.3e18,
+      1.9e19, 1e30, 1e-30,
       .infinity, -.infinity, .nan, 1e-310, 5e-324, 1e-42, 1e-45, 3e38, 1e300, .greatestFiniteMagnitude, 0.9999999,
     ]
     var bytes: [UInt8] = []
@@ -21,14 +22,17 @@ import Testing
       let special = specials[index % specials.count]
       let word = random.next() >> (random.next() % 64)
       let real =
-        isSpecial ? special : random.next() % 4 == 0
+        isSpecial
+        ? special
+        : random.next() % 4 == 0
           ? Double.random(in: -8...8, using: &random) : Double.random(in: -4...4, using: &random) * 1e3
       switch dtype {
       case .f32: bytes += Harness.bytes([Float(real)])
       case .f64: bytes += Harness.bytes([real])
       case .bool: bytes.append(UInt8(word & 1))
       default:
-        let integer = isSpecial ? Int64(saturating: special) : Int64(bitPattern: random.next() % 2 == 0 ? word : 0 &- word)
+        let integer =
+          isSpecial ? Int64(saturating: special) : Int64(bitPattern: random.next() % 2 == 0 ? word : 0 &- word)
         bytes += withUnsafeBytes(of: integer.littleEndian) { Array($0.prefix(dtype.size)) }
       }
     }
@@ -53,7 +57,9 @@ import Testing
     let at = Expr.axis(index)
     let value = make(inputs.enumerated().map { .load($0.offset, $0.element, at: at) })
     func loop(_ mode: LoopMode, _ start: Int) -> Statement {
-      .loop(Loop(index, .int(count), mode, [.store(buffer: inputs.count, offset: at + .int(start), value: value, guard: nil)]))
+      .loop(
+        Loop(
+          index, .int(count), mode, [.store(buffer: inputs.count, offset: at + .int(start), value: value, guard: nil)]))
     }
     let kernel = Kernel(
       name: name,
@@ -145,7 +151,8 @@ import Testing
       """
     }
     let zeros = [UInt8](repeating: 0, count: patterns.count * 4)
-    try Harness.check(Harness.parse(text("\(dtype)", "f32", patterns.count)), [Harness.bytes(patterns), zeros], tiles: 1)
+    try Harness.check(
+      Harness.parse(text("\(dtype)", "f32", patterns.count)), [Harness.bytes(patterns), zeros], tiles: 1)
     var floats: [UInt32] = []
     for pattern in patterns where pattern % 8 == 0 {
       let bits =
@@ -156,7 +163,8 @@ import Testing
       floats.append(bits &+ 0x7FFF)
     }
     // NaN payloads differ between processors' instructions.
-    let numbers = floats.map { Float(bitPattern: $0) }.map { $0.isNaN ? 1 : $0 } + [65519, 65520, 65536, 1e-8, 3e-8, -2.9e-8]
+    let numbers =
+      floats.map { Float(bitPattern: $0) }.map { $0.isNaN ? 1 : $0 } + [65519, 65520, 65536, 1e-8, 3e-8, -2.9e-8]
     let room = [UInt8](repeating: 0, count: numbers.count * 2)
     try Harness.check(Harness.parse(text("f32", "\(dtype)", numbers.count)), [Harness.bytes(numbers), room], tiles: 1)
   }

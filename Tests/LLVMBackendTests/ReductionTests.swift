@@ -17,7 +17,8 @@ import Testing
           switch dtype {
           case .f32: Harness.bytes(values.map { Float($0 == 0 ? 1 : $0.signum()) })
           case .f64: Harness.bytes(values.map { Double($0 == 0 ? 1 : $0.signum()) })
-          default: values.flatMap { value in withUnsafeBytes(of: Int64(value).littleEndian) { Array($0.prefix(dtype.size)) } }
+          default:
+            values.flatMap { value in withUnsafeBytes(of: Int64(value).littleEndian) { Array($0.prefix(dtype.size)) } }
           }
         let start = dtype.isFloat ? (dtype == .f64 ? "1.0:f64" : "1.0") : dtype == .i64 ? "1" : "1:\(dtype)"
         try LoopTests.check(
@@ -96,7 +97,8 @@ import Testing
         for withNaN in [false, true] {
           // Few distinct values, so that most extremes are ties.
           let values = (0..<2 * n).map { _ in
-            withNaN && Int.random(in: 0..<20, using: &random) == 0 ? Float.nan : Float(Int.random(in: -3...3, using: &random))
+            withNaN && Int.random(in: 0..<20, using: &random) == 0
+              ? Float.nan : Float(Int.random(in: -3...3, using: &random))
           }
           try LoopTests.check(
             """

@@ -118,7 +118,8 @@ extension Builder {
   }
 
   private func untyped(_ pointer: LLVMValueRef?) -> Value {
-    Value(LLVMLibrary.majorVersion < 15 ? llvm.BuildBitCast(ref, pointer, module.type(.pointer), "") : pointer!, .pointer)
+    Value(
+      LLVMLibrary.majorVersion < 15 ? llvm.BuildBitCast(ref, pointer, module.type(.pointer), "") : pointer!, .pointer)
   }
 
   private func addresses(_ pointer: Value, _ index: Value, _ type: ValueType) -> (LLVMValueRef, LLVMTypeRef) {

@@ -17,8 +17,6 @@ package struct CPUFeatures: OptionSet, Hashable, Sendable {
   package static let avx512vl = CPUFeatures(rawValue: 1 << 5)
   package static let avx512bw = CPUFeatures(rawValue: 1 << 6)
   package static let avx512dq = CPUFeatures(rawValue: 1 << 7)
-  package static let avx512vnni = CPUFeatures(rawValue: 1 << 8)
-  package static let avx512bf16 = CPUFeatures(rawValue: 1 << 9)
 
   /// The x86-64 levels of the psABI.
   package static let v2: CPUFeatures = [.sse42]

@@ -114,7 +114,8 @@ struct ELFObject {
 
     func string(_ table: Section, _ start: Int) -> String {
       guard table.hasContents, start < table.size else { return "" }
-      return String(decoding: bytes[(table.offset + start)..<(table.offset + table.size)].prefix { $0 != 0 }, as: UTF8.self)
+      return String(
+        decoding: bytes[(table.offset + start)..<(table.offset + table.size)].prefix { $0 != 0 }, as: UTF8.self)
     }
   }
 }

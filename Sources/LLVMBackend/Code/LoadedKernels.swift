@@ -31,7 +31,9 @@ package final class LoadedKernels: @unchecked Sendable {
       let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), memory != MAP_FAILED
     else { throw InternalError("cannot get memory for \(size) bytes of code: \(String(cString: strerror(errno)))") }
     for (code, offset) in zip(codes, offsets) {
-      code.bytes.withUnsafeBytes { (memory + offset).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count) }
+      code.bytes.withUnsafeBytes {
+        (memory + offset).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count)
+      }
     }
     guard mprotect(memory, size, PROT_READ | PROT_EXEC) == 0 else {
       let reason = String(cString: strerror(errno))

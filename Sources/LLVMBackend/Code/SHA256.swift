@@ -2,19 +2,21 @@
 // The hash of cache keys and checksums (FIPS 180-4).
 
 /// SHA-256 of a sequence of bytes.
-struct SHA256 {
+package struct SHA256 {
   private var state: [UInt32] = [
     0x6A09_E667, 0xBB67_AE85, 0x3C6E_F372, 0xA54F_F53A, 0x510E_527F, 0x9B05_688C, 0x1F83_D9AB, 0x5BE0_CD19,
   ]
 
   /// The 32 bytes of the hash.
-  static func hash(_ bytes: [UInt8]) -> [UInt8] {
+  package static func hash(_ bytes: [UInt8]) -> [UInt8] {
     var hash = SHA256()
     var message = bytes
     message.append(0x80)
     message.append(contentsOf: repeatElement(0, count: (119 - bytes.count % 64) % 64))
     let bits = UInt64(bytes.count) &* 8
-    for shift in stride(from: 56, through: 0, by: -8) { message.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift))) }
+    for shift in stride(from: 56, through: 0, by: -8) {
+      message.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))
+    }
     message.withUnsafeBufferPointer { buffer in
       var words = [UInt32](repeating: 0, count: 64)
       for start in stride(from: 0, to: buffer.count - 63, by: 64) { hash.add(buffer, start, &words) }

@@ -90,7 +90,9 @@ extension KernelEmitter {
   }
 
   /// 4-bit elements: two a byte, low bits first.
-  private func packedLoad(_ buffer: Buffer, _ offset: Expr, _ type: ValueType, _ mask: Value?, _ shared: Value?) -> Value {
+  private func packedLoad(_ buffer: Buffer, _ offset: Expr, _ type: ValueType, _ mask: Value?, _ shared: Value?)
+    -> Value
+  {
     // Two lanes come from one byte, which is no vector to shuffle.
     if case .stride(let step) = shape(of: offset), step.integerValue == 1, mask == nil, type.lanes > 2,
       startsAtMultiple(offset, of: 2)

@@ -40,7 +40,7 @@ extension KernelEmitter {
     ) { self.emit(loop.body) }
   }
 
-  /// Runs `body` for an axis from, from + step, … below an end. `isEntered` tells that there is an iteration for sure.
+  /// Runs `body` for an axis from, from + step, … below an end. `isEntered` tells that there surely is an iteration.
   package func countedLoop(
     _ axis: Axis, from: Value, to: Value, step: Int, isEntered: Bool, _ body: () -> Void
   ) {

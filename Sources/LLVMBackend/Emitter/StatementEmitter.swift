@@ -73,13 +73,15 @@ extension KernelEmitter {
   private func masked(_ condition: Value, _ body: [Statement]) {
     let outer = lanes?.mask
     let mask = outer.map { b.and($0, condition) } ?? condition
-    b.branch(b.anyLane(mask), then: {
-      framed(.conditional) {
-        lanes?.mask = mask
-        emit(body)
-        lanes?.mask = outer
-      }
-    })
+    b.branch(
+      b.anyLane(mask),
+      then: {
+        framed(.conditional) {
+          lanes?.mask = mask
+          emit(body)
+          lanes?.mask = outer
+        }
+      })
   }
 
   private func repeatWhile(_ condition: Expr, _ body: [Statement]) {

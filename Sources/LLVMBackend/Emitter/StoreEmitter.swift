@@ -8,7 +8,8 @@ extension KernelEmitter {
   func emitStore(_ index: Int, _ offset: Expr, _ value: Expr, _ guardian: Expr?) {
     guard let buffer = buffer(index) else { return }
     guard buffer.isWritten, buffer.dtype.bits >= 8 else {
-      return fail("a store to buffer \(index), of type '\(buffer.dtype)' and \(buffer.isWritten ? "written" : "read only")")
+      return fail(
+        "a store to buffer \(index), of type '\(buffer.dtype)' and \(buffer.isWritten ? "written" : "read only")")
     }
     let condition = guardian.map { emit($0) }
     let stored = encode(emit(value), buffer.dtype)
@@ -45,7 +46,11 @@ extension KernelEmitter {
       let pointer = b.address(buffer.pointer, start, element)
       let (value, mask) = isReversed ? (b.reversed(vector), mask.map(b.reversed)) : (vector, mask)
       return when(shared) {
-        if let mask { b.maskedStore(value, pointer, mask, buffer.access) } else { b.store(value, pointer, buffer.access) }
+        if let mask {
+          b.maskedStore(value, pointer, mask, buffer.access)
+        } else {
+          b.store(value, pointer, buffer.access)
+        }
       }
     }
     let (pointer, index) = lanePlaces(buffer, offset, vector.type)
