@@ -110,8 +110,8 @@ let package = Package(
     .executableTarget(
       name: "LaminaTool",
       dependencies: [
-        "Lamina", "GraphLayers", "GraphOps", "GraphIR", "GraphLanguage", "GraphInterpreter", "GraphLowering", "PlanIR",
-        "LLVMBackend", "ExecutableLinker", "KernelIR", "TensorFiles", "TensorCore", "GraphSupport",
+        "Lamina", "GraphLayers", "GraphOps", "GraphIR", "GraphDrawing", "GraphLanguage", "GraphInterpreter",
+        "GraphLowering", "PlanIR", "LLVMBackend", "ExecutableLinker", "KernelIR", "TensorFiles", "TensorCore", "GraphSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: swift),
 

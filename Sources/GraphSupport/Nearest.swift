@@ -2,7 +2,8 @@
 // "Did you mean": the known name that is closest to a misspelt one.
 
 /// The candidate with the smallest edit distance to a name, when it is near enough to be what was meant: at most a
-/// third of the name's characters differ. Case counts for less than letters. Ties go to the earlier candidate.
+/// third of the name's characters differ, or only its case. Case counts for less than letters. Ties go to the earlier
+/// candidate.
 package func nearest(_ name: String, among candidates: some Sequence<String>) -> String? {
   let wanted = Array(name.prefix(64))
   guard !wanted.isEmpty else { return nil }
@@ -13,7 +14,8 @@ package func nearest(_ name: String, among candidates: some Sequence<String>) ->
     // Two points a letter, one for its case alone.
     let limit = min(best.map { $0.distance - 1 } ?? .max, max(2, 2 * max(letters.count, wanted.count) / 3))
     if 2 * abs(letters.count - wanted.count) > limit { continue }
-    let distance = editDistance(wanted, folded, letters, letters.map { $0.lowercased() })
+    let foldedLetters = letters.map { $0.lowercased() }
+    let distance = foldedLetters == folded ? 1 : editDistance(wanted, folded, letters, foldedLetters)
     if distance <= limit { best = (candidate, distance) }
   }
   return best?.name

@@ -35,8 +35,8 @@ struct YAML {
     case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
       .composer(_, let problem, let mark, _):
       return ("not valid YAML: \(problem)", mark)
-    case .duplicatedKeysInMapping(let duplicates, _):
-      return ("the key '\(duplicates.first ?? "")' is given twice", nil)
+    case .duplicatedKeysInMapping(let duplicates, let context):
+      return ("the key '\(duplicates.first ?? "")' is given twice", context.mark)
     default: return ("not valid YAML: \(error)", nil)
     }
   }

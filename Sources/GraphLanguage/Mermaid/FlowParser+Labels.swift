@@ -38,11 +38,11 @@ extension FlowParser {
     let open = text.string(start..<previousEnd)
     let label = try parseText()
     let closings = FlowParser.closings(opening, isDoubled: isDoubled) ?? []
-    guard let closing = closings.first(where: { $0.kind == token.kind }) else { throw unclosed(open) }
+    guard let closing = closings.first(where: { $0.kind == token.kind }) else { throw unclosed(open, label) }
     let close = token.range.lowerBound
     advance()
     if isDoubled {
-      guard token.kind == closing.kind else { throw unclosed(open) }
+      guard token.kind == closing.kind else { throw unclosed(open, label) }
       advance()
     }
     openings.removeLast()
@@ -59,7 +59,7 @@ extension FlowParser {
 
   /// A label: free text, or a quoted or Markdown string.
   mutating func parseText() throws(Failure) -> FlowText {
-    guard let label = parseText(where: \.isLabelText) else { throw unclosed(nil) }
+    guard let label = parseText(where: \.isLabelText) else { throw unclosed(nil, nil) }
     return label
   }
 
@@ -77,29 +77,27 @@ extension FlowParser {
     return FlowText(style: style, text: content, quotedCount: isString ? first.count : 0)
   }
 
-  /// A label that ends too early, is empty, or holds what must be quoted.
-  private mutating func unclosed(_ open: String?) -> Failure {
-    if let start = openings.last, token.kind != .finished, !labelSpansLines(start) {
-      let found = text.string(text.trimmed(token.range))
-      if open == nil, text.string(previousEnd..<token.range.lowerBound).contains("\"") || "])}|".contains(found.prefix(1)) {
-        report(
-          "mermaid-syntax", "empty label, expected a text", start..<token.range.upperBound, fixIt: "\" \"")
-        return Failure()
-      }
+  /// A label that is empty, holds what must be quoted, or ends with another bracket than it began with.
+  private mutating func unclosed(_ open: String?, _ label: FlowText?) -> Failure {
+    guard let start = openings.last, token.kind != .finished, !spansLines(from: start) else {
+      return unexpected("a label")
+    }
+    let found = text.string(text.trimmed(token.range)).prefix(24)
+    let isClosing = found.first.map { "])}|".contains($0) } ?? false
+    let hasQuotes = text.scalars[previousEnd..<token.range.lowerBound].contains("\"")
+    if label == nil, isClosing || hasQuotes {
+      report("mermaid-syntax", "empty label, expected a text", start..<token.range.upperBound, fixIt: "\" \"")
+    } else if let open, isClosing || label?.style != .plain {
+      report("mermaid-syntax", "found '\(found)', expected the bracket that closes '\(open)'", token.range)
+    } else {
       report(
         "mermaid-syntax",
-        "found '\(found.prefix(24))' in a label; brackets and quotes belong into a quoted label, \(matching(open))",
-        token.range)
-      return Failure()
+        "found '\(found)' in a label; brackets and quotes belong into a quoted label, '\(open ?? "")\"…\"'", token.range)
     }
-    return unexpected("a label")
+    return Failure()
   }
 
-  private func matching(_ open: String?) -> String {
-    open.map { "'\($0)\"…\"'" } ?? "'\"…\"'"
-  }
-
-  private func labelSpansLines(_ start: Int) -> Bool {
+  private func spansLines(from start: Int) -> Bool {
     text.scalars[start..<max(start, token.range.lowerBound)].contains("\n")
   }
 }

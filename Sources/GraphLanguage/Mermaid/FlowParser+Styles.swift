@@ -36,7 +36,7 @@ extension FlowParser {
       try parseClick()
     }
     // A blank after the last one is kept only where it is all there is.
-    try expectSeparator()
+    try expectSeparator("the end of the statement, as Mermaid's styles take no other sign")
     let written = text[start..<token.range.lowerBound].written
     let trimmed = written.trimmedEnd
     statement.text = trimmed.split(whereSeparator: \.isWhitespace).count >= 3 ? trimmed : written

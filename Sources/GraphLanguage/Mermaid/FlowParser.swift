@@ -114,10 +114,8 @@ struct FlowParser {
   }
 
   /// The statement's end; it may hold several line ends.
-  mutating func expectSeparator() throws(Failure) {
-    guard token.kind.isSeparator else {
-      throw unexpected("an arrow or the end of the statement")
-    }
+  mutating func expectSeparator(_ expected: String = "an arrow or the end of the statement") throws(Failure) {
+    guard token.kind.isSeparator else { throw unexpected(expected) }
   }
 
   // MARK: Tokens
@@ -155,10 +153,15 @@ struct FlowParser {
     let range = start..<max(start, token.range.upperBound)
     if let open = openings.last, isUnclosed(open) {
       let mark = text.string(open..<min(open + 1, text.count))
-      report("mermaid-syntax", "'\(mark)' is not closed", open..<open + 1)
+      if "[({>|".contains(mark) {
+        report("mermaid-syntax", "'\(mark)' is not closed", open..<open + 1)
+      } else {
+        report("mermaid-syntax", "the arrow's label is not followed by an arrow such as '-->'", open..<open + 2)
+      }
       return Failure()
     }
     switch token.kind {
+    case .space: report("mermaid-syntax", "found a space, expected \(expected)", token.range)
     case .finished, .endOfFile, .newline:
       report("mermaid-syntax", "found the end of the line, expected \(expected)", start..<start)
     case _ where token.kind.isKeyword:

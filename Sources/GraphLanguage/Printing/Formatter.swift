@@ -14,9 +14,10 @@ extension GraphFile {
     return printer.text
   }
 
-  /// The diagram alone, as plain Mermaid.
+  /// The diagram alone, as plain Mermaid: of the front matter only the title is Mermaid's.
   package var mermaid: String {
     var printer = FlowPrinter(source: source)
+    if let title = frontMatter.title?.value { printer.add(frontMatter: "title: \(jsonString(title))") }
     printer.add(syntax)
     return printer.text
   }

@@ -2,6 +2,7 @@
 // `lamina draw`: pictures of a file.
 
 import ArgumentParser
+import GraphDrawing
 import GraphLanguage
 import GraphSupport
 
@@ -23,6 +24,8 @@ struct Draw: ParsableCommand {
     let text: String
     if output.hasSuffix(".mmd") {
       text = read.mermaid
+    } else if output.hasSuffix(".svg") {
+      text = Drawing(read).svg()
     } else {
       throw ValidationError("--output must end in .svg or .mmd, found '\(output)'")
     }
