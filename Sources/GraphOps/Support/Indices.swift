@@ -19,3 +19,19 @@ func checkNotEmpty(
     throw TypeError("axis \(axis) of \(type) is empty: '\(name)' cannot pick from it", operand: 0)
   }
 }
+
+/// Element indices lie beside the data on every other axis.
+func checkCovered(
+  _ indices: TensorType, by data: TensorType, axis: Int, for name: String
+) throws(TypeError) {
+  guard indices.rank == data.rank else {
+    throw TypeError("the indices \(indices) of '\(name)' must have the rank of the data \(data)", operand: 1)
+  }
+  for other in data.shape.indices where other != axis {
+    guard Dim.isKnown(indices.shape[other], atMost: data.shape[other]) else {
+      throw TypeError(
+        "axis \(other) of the indices of '\(name)' has \(indices.shape[other]) entries, the data only "
+          + "\(data.shape[other])", operand: 1)
+    }
+  }
+}

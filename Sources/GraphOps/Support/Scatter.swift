@@ -62,7 +62,7 @@ struct SliceScatter: Sendable {
   var batch: Dim = 1
   /// The sizes of the axes that indices pick from.
   var targets: [Dim]
-  /// Updates of one batch.
+  /// Updates of one batch; the indices are the same for every batch.
   var count: Dim
   var inner: Dim
   var reduction: ScatterReduction
@@ -70,8 +70,6 @@ struct SliceScatter: Sendable {
   var data: Int?
   var indices: Int
   var updates: Int
-  /// Whether updates carry index tuples of their own in each batch.
-  var indicesHaveBatches = false
 
   private static let block = 64
 
@@ -101,11 +99,10 @@ struct SliceScatter: Sendable {
 
     let update = context.axis("i")
     let updateRow = b * context.size(count) + .axis(update)
-    let tuple = indicesHaveBatches ? updateRow : Expr.axis(update)
     var statements: [Statement] = []
     var target = Expr.int(0)
     for (component, size) in targets.enumerated() {
-      let index = context.load(indices, at: tuple * .int(targets.count) + .int(component))
+      let index = context.load(indices, at: .axis(update) * .int(targets.count) + .int(component))
       let place = context.local("target", .i64)
       statements.append(.define(place, clampedIndex(index, context.size(size))))
       target = target * context.size(size) + .local(place)
@@ -122,5 +119,31 @@ struct SliceScatter: Sendable {
       .loop(Loop(row, rows, .serial, [fill])),
       .loop(Loop(update, context.size(count), .serial, statements)),
     ]
+  }
+}
+
+extension ScatterReduction {
+  /// Data and updates have one type that can be combined.
+  func check(_ data: TensorType, _ updates: TensorType, for name: String) throws(TypeError) {
+    guard data.dtype == updates.dtype else {
+      throw TypeError(
+        "'\(name)' needs data and updates of one element type, found \(data.dtype) and \(updates.dtype)", operand: 2,
+        note: "convert one with Cast")
+    }
+    guard self == .none || DType.numbers.contains(data.dtype) else {
+      throw TypeError("'\(name)' cannot combine \(data.dtype) with '\(rawValue)'", operand: 0)
+    }
+  }
+
+  /// Halves would round at every step of a sum or product.
+  func needsWideType(_ dtype: DType) -> Bool { (self == .add || self == .mul) && dtype.computeType != dtype }
+}
+
+/// A scatter of halves computed in f32.
+func widened(_ scatter: some Operation, _ dtype: DType) -> Lowering {
+  .decompose { (builder, operands) throws(TypeError) in
+    let data = try builder.emit(Cast(to: dtype.computeType), operands[0])
+    let updates = try builder.emit(Cast(to: dtype.computeType), operands[2])
+    return [try builder.emit(Cast(to: dtype), builder.emit(scatter, data, operands[1], updates))]
   }
 }
