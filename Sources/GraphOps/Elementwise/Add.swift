@@ -18,7 +18,9 @@ package struct Add: ElementwiseOperation {
 
   /// d/da = 1, d/db = 1
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
-    guard let seed = context.seeds[0], let a = context.operands[0], let b = context.operands[1] else { return [nil, nil] }
+    guard let seed = context.seeds[0], let a = context.operands[0], let b = context.operands[1] else {
+      return [nil, nil]
+    }
     return [try context.unbroadcast(seed, to: a), try context.unbroadcast(seed, to: b)]
   }
 
@@ -28,11 +30,17 @@ package struct Add: ElementwiseOperation {
       Rule("add-zero", on: Add.self) { _, context throws(TypeError) in
         guard let a = context.operands[0], let b = context.operands[1], let x = context.type(0), let y = context.type(1)
         else { return nil }
-        // Only where broadcasting does not change the shape. -0 + 0 is 0, so only a negative zero is neutral for floats.
+        // Only where broadcasting does not change the shape. -0 + 0 is 0, so for floats only -0 is neutral.
         if let zero = context.splat(1), zero == 0, x.shape == (try broadcast([x, y], for: name)),
-          !x.dtype.isFloat || zero.sign == .minus { return [a] }
+          !x.dtype.isFloat || zero.sign == .minus
+        {
+          return [a]
+        }
         if let zero = context.splat(0), zero == 0, y.shape == (try broadcast([x, y], for: name)),
-          !y.dtype.isFloat || zero.sign == .minus { return [b] }
+          !y.dtype.isFloat || zero.sign == .minus
+        {
+          return [b]
+        }
         return nil
       }
     ]

@@ -18,7 +18,9 @@ package struct BitwiseNot: IntegerOperation {
     [
       // Every bit comes back.
       Rule("bitwise-not-twice", on: BitwiseNot.self) { _, context throws(TypeError) in
-        guard let inner = context.producer(of: 0, as: BitwiseNot.self), let x = inner.node.operands[0] else { return nil }
+        guard let inner = context.producer(of: 0, as: BitwiseNot.self), let x = inner.node.operands[0] else {
+          return nil
+        }
         return [x]
       }
     ]

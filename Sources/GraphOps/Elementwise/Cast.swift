@@ -9,7 +9,8 @@ import TensorCore
 /// ones; anything but 0 is true. f16 and bf16 are reached through f32, each step rounding to nearest, ties to even.
 package struct Cast: Operation {
   package static let name = "Cast"
-  package static let summary = "The input with another element type: floats are truncated to integers, integers wrap, bool is x ≠ 0."
+  package static let summary =
+    "The input with another element type: floats are truncated to integers, integers wrap, bool is x ≠ 0."
   package static let operands = [Slot("input")]
   package static var attributes: [Attribute<Self>] { [Attribute("to", \.to, "the new element type")] }
   package var to = DType.f32
@@ -92,7 +93,8 @@ package struct Cast: Operation {
   package static func sample(_ random: inout SampleSource) -> Sample {
     let types = DType.allCases.filter(DType.everything.contains)
     return Sample(
-      Cast(to: random.pick(types)), [TensorType(random.pick(types), random.shape().map { Dim($0) })], ranges: [0: -100...100])
+      Cast(to: random.pick(types)), [TensorType(random.pick(types), random.shape().map { Dim($0) })],
+      ranges: [0: -100...100])
   }
 }
 

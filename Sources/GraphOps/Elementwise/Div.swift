@@ -23,7 +23,9 @@ package struct Div: ElementwiseOperation {
 
   /// d/da = 1/b, d/db = -a/b² = -y/b
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
-    guard let seed = context.seeds[0], let a = context.operands[0], let b = context.operands[1] else { return [nil, nil] }
+    guard let seed = context.seeds[0], let a = context.operands[0], let b = context.operands[1] else {
+      return [nil, nil]
+    }
     let toA = try context.div(seed, b)
     let toB = try context.neg(try context.mul(toA, context.results[0]))
     return [try context.unbroadcast(toA, to: a), try context.unbroadcast(toB, to: b)]
@@ -40,7 +42,8 @@ package struct Div: ElementwiseOperation {
       },
       // x / 2ⁿ = x · 2⁻ⁿ: the reciprocal of a power of two is exact, so both round the same number.
       Rule("div-by-power-of-two", on: Div.self) { _, context throws(TypeError) in
-        guard let b = context.operands[1], let type = context.type(1), type.dtype.isFloat, let divisor = context.splat(1),
+        guard let b = context.operands[1], let type = context.type(1), type.dtype.isFloat,
+          let divisor = context.splat(1),
           divisor.magnitude.significand == 1, divisor.magnitude >= 0x1p-14, divisor.magnitude <= 0x1p14
         else { return nil }
         guard let constant = Tensor(type.dtype, [], doubles: [1 / divisor]) else { return nil }

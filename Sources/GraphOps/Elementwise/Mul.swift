@@ -18,7 +18,9 @@ package struct Mul: ElementwiseOperation {
 
   /// d/da = b, d/db = a
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
-    guard let seed = context.seeds[0], let a = context.operands[0], let b = context.operands[1] else { return [nil, nil] }
+    guard let seed = context.seeds[0], let a = context.operands[0], let b = context.operands[1] else {
+      return [nil, nil]
+    }
     let toA = try context.emit(Mul(), seed, b)
     let toB = try context.emit(Mul(), seed, a)
     return [try context.unbroadcast(toA, to: a), try context.unbroadcast(toB, to: b)]

@@ -14,12 +14,9 @@ package struct PRelu: ElementwiseOperation {
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
     let result = try inferElementwise(operands)
-    guard let x = operands[0], let slope = operands[1], x.shape == result.shape else {
-      throw TypeError(
-        "the slope \(operands[1]?.description ?? "") of 'PRelu' does not broadcast to \(operands[0]?.description ?? "")",
-        operand: 1)
+    guard let x = operands[0], x.shape == result.shape else {
+      throw TypeError("the slope of 'PRelu' does not broadcast to its input: together they are \(result)", operand: 1)
     }
-    _ = slope
     return [result]
   }
 

@@ -79,7 +79,9 @@ package struct Pow: Operation {
 
   /// d/dx = y · x^(y-1); d/dy = z · ln x, and 0 where x is 0
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
-    guard let seed = context.seeds[0], let x = context.operands[0], let y = context.operands[1] else { return [nil, nil] }
+    guard let seed = context.seeds[0], let x = context.operands[0], let y = context.operands[1] else {
+      return [nil, nil]
+    }
     let (xType, yType) = (context.type(x), context.type(y))
     guard xType.dtype.isFloat else { return [nil, nil] }
     let exponent = yType.dtype == xType.dtype ? y : try context.emit(Cast(to: xType.dtype), y)
@@ -124,7 +126,8 @@ package struct Pow: Operation {
     let base = random.dtype([.f32, .f64, .f16, .i32, .i64])
     let exponent = base.isFloat ? random.dtype([base, .f32, .i32, .i64]) : random.dtype([.i32, .i64, .u8])
     return Sample(
-      Pow(), [TensorType(base, shape.map { Dim($0) }), TensorType(exponent, random.broadcastable(to: shape).map { Dim($0) })],
+      Pow(),
+      [TensorType(base, shape.map { Dim($0) }), TensorType(exponent, random.broadcastable(to: shape).map { Dim($0) })],
       ranges: base.isFloat ? [0: 0.2...2, 1: -2...2] : [0: -9...9, 1: 0...3])
   }
 }

@@ -13,5 +13,7 @@ package struct Sign: StepOperation {
 
   package func reference(_ x: [Double]) -> Double { x[0] > 0 ? 1 : x[0] < 0 ? -1 : x[0] }
   package func reference(_ x: [Int64], _ dtype: DType) -> Int64 { x[0] == 0 ? 0 : dtype.isSigned && x[0] < 0 ? -1 : 1 }
-  package func scalar(_ x: [Expr]) -> Expr { x[0].dtype.isSigned ? .unary(.sign, x[0]) : .min(x[0], .constant(1, x[0].dtype)) }
+  package func scalar(_ x: [Expr]) -> Expr {
+    x[0].dtype.isSigned ? .unary(.sign, x[0]) : .min(x[0], .constant(1, x[0].dtype))
+  }
 }

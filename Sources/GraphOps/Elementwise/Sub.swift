@@ -18,7 +18,9 @@ package struct Sub: ElementwiseOperation {
 
   /// d/da = 1, d/db = -1
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
-    guard let seed = context.seeds[0], let a = context.operands[0], let b = context.operands[1] else { return [nil, nil] }
+    guard let seed = context.seeds[0], let a = context.operands[0], let b = context.operands[1] else {
+      return [nil, nil]
+    }
     let toB = try context.neg(try context.unbroadcast(seed, to: b))
     return [try context.unbroadcast(seed, to: a), toB]
   }

@@ -14,7 +14,9 @@ package struct Swish: UnaryOperation {
   package init() {}
 
   package func reference(_ x: [Double]) -> Double { x[0] * sigmoid(alpha * x[0]) }
-  package func scalar(_ x: [Expr]) -> Expr { alpha == 1 ? .unary(.silu, x[0]) : x[0] * Expr.unary(.sigmoid, alpha * x[0]) }
+  package func scalar(_ x: [Expr]) -> Expr {
+    alpha == 1 ? .unary(.silu, x[0]) : x[0] * Expr.unary(.sigmoid, alpha * x[0])
+  }
 
   /// d/dx = s + α·x·s·(1 - s) with s = sigmoid(α·x)
   package func derivative(_ g: inout GradientContext, x: ValueID, y: ValueID) throws(TypeError) -> ValueID {

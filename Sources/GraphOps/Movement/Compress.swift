@@ -8,7 +8,8 @@ import TensorCore
 /// The condition is an attribute: the size of the result depends on it.
 package struct Compress: Operation {
   package static let name = "Compress"
-  package static let summary = "The slices of an axis whose condition is 1; without an axis elements of the flattened input."
+  package static let summary =
+    "The slices of an axis whose condition is 1; without an axis elements of the flattened input."
   package static let operands = [Slot("input")]
   package static var attributes: [Attribute<Self>] {
     [
@@ -63,7 +64,9 @@ package struct Compress: Operation {
   }
 
   private func indices(_ builder: inout GraphBuilder) throws(TypeError) -> ValueID {
-    guard let tensor = Tensor(.i64, [kept.count], integers: kept.map(Int64.init)) else { throw TypeError("out of memory") }
+    guard let tensor = Tensor(.i64, [kept.count], integers: kept.map(Int64.init)) else {
+      throw TypeError("out of memory")
+    }
     return try builder.constant(tensor)
   }
 

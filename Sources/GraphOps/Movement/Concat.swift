@@ -33,8 +33,8 @@ package struct Concat: Operation {
       }
       for other in shape.indices where other != place && type.shape[other] != shape[other] {
         throw TypeError(
-          "\(first) and \(type) differ in axis \(other) (\(shape[other]) and \(type.shape[other])): 'Concat' joins axis "
-            + "\(place)", operand: number)
+          "\(first) and \(type) differ in axis \(other) (\(shape[other]) and \(type.shape[other])): "
+            + "'Concat' joins axis \(place)", operand: number)
       }
       shape[place] = shape[place] + type.shape[place]
     }
@@ -63,7 +63,9 @@ package struct Concat: Operation {
 
   package func lower(_ types: NodeTypes) -> Lowering {
     let shapes = types.operands.compactMap { $0?.shape }
-    guard let rank = shapes.first?.count, let place = try? normalized(axis, rank: rank, for: Self.name) else { return .leaf }
+    guard let rank = shapes.first?.count, let place = try? normalized(axis, rank: rank, for: Self.name) else {
+      return .leaf
+    }
     // starts[k] is where operand k begins along the axis.
     let starts = shapes.reduce(into: [Dim(0)]) { $0.append($0[$0.count - 1] + $1[place]) }
     return .pointwise { context, index in

@@ -7,7 +7,8 @@ import TensorCore
 
 package struct Expand: Operation {
   package static let name = "Expand"
-  package static let summary = "The input broadcast with a shape (numpy's rule; the shape's own 1s keep the input's sizes)."
+  package static let summary =
+    "The input broadcast with a shape (numpy's rule; the shape's own 1s keep the input's sizes)."
   package static let operands = [Slot("input")]
   package static var attributes: [Attribute<Self>] { [Attribute("shape", \.shape, "the sizes to broadcast with")] }
   package var shape: [Dim] = []

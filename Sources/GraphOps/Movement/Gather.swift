@@ -5,8 +5,8 @@ import GraphIR
 import KernelIR
 import TensorCore
 
-/// Negative indices count from the end. ONNX leaves indices outside the axis open; here they are clamped to its ends, by
-/// the reference and by generated code alike, so that nothing outside the tensor is ever read.
+/// Negative indices count from the end. ONNX calls indices outside the axis an error; here they are clamped to its ends,
+/// by the reference and by generated code alike, so that nothing outside the tensor is ever read.
 package struct Gather: Operation {
   package static let name = "Gather"
   package static let summary =

@@ -8,7 +8,8 @@ import TensorCore
 /// Indices count from the end where they are negative and are clamped to the axis, as Gather's.
 package struct GatherElements: Operation {
   package static let name = "GatherElements"
-  package static let summary = "out[i, j, k] = data[i, indices[i, j, k], k] (for axis 1); indices are clamped to the axis."
+  package static let summary =
+    "out[i, j, k] = data[i, indices[i, j, k], k] (for axis 1); indices are clamped to the axis."
   package static let operands = [Slot("data"), Slot("indices")]
   package static var attributes: [Attribute<Self>] {
     [Attribute("axis", \.axis, "the axis to pick from, negative from the end")]

@@ -57,7 +57,9 @@ package struct GatherND: Operation {
           let axis = batchDims + component
           offset += clampedIndex(indices.integers[tuple + component], data.shape[axis]) * strides[axis]
         }
-        for axis in batchDims + depth..<data.shape.count { offset += index[width + axis - batchDims - depth] * strides[axis] }
+        for axis in batchDims + depth..<data.shape.count {
+          offset += index[width + axis - batchDims - depth] * strides[axis]
+        }
         return offset
       }
     ]

@@ -5,7 +5,8 @@ import GraphIR
 import KernelIR
 import TensorCore
 
-/// ONNX's Range (the type is named apart from Swift's). Either `limit`, or `size` where the number of elements is symbolic.
+/// ONNX's Range (the type is named apart from Swift's). Either `limit`, or `size` where the number of elements is
+/// symbolic.
 package struct NumberRange: Operation {
   package static let name = "Range"
   package static let summary = "start, start + delta, start + 2·delta … before limit, or `size` of them."

@@ -8,7 +8,7 @@ import TensorCore
 package struct OneHot: Operation {
   package static let name = "OneHot"
   package static let summary =
-    "A new axis that is `on` at the index and `off` elsewhere; negative indices count from the end, others outside set none."
+    "A new axis that is `on` at the index and `off` elsewhere; negative indices count from the end, outside sets none."
   package static let operands = [Slot("indices")]
   package static var attributes: [Attribute<Self>] {
     [
@@ -67,7 +67,8 @@ package struct OneHot: Operation {
   }
 
   package func lower(_ types: NodeTypes) -> Lowering {
-    guard let indices = types.operands[0], let place = try? normalized(axis, rank: indices.rank + 1, for: Self.name) else {
+    guard let indices = types.operands[0], let place = try? normalized(axis, rank: indices.rank + 1, for: Self.name)
+    else {
       return .leaf
     }
     let numbers = values.map {
@@ -78,7 +79,8 @@ package struct OneHot: Operation {
       outer.remove(at: place)
       let wanted = context.operand(0, at: outer).cast(to: .i64)
       // u64 beyond i64 looks negative but counts from no end.
-      let counted = indices.dtype.isSigned
+      let counted =
+        indices.dtype.isSigned
         ? Expr.select(.less(wanted, .int(0)), wanted + context.size(depth), wanted) : wanted
       return [.select(.binary(.eq, counted, index[place]), numbers[1], numbers[0])]
     }
@@ -91,7 +93,8 @@ package struct OneHot: Operation {
     let shape = random.shape(maxRank: 2)
     let depth = random.int(1...7)
     var operation = OneHot(
-      depth: Dim(depth), axis: random.int(-shape.count - 1...shape.count), dtype: random.dtype([.f32, .f64, .i32, .bool]))
+      depth: Dim(depth), axis: random.int(-shape.count - 1...shape.count),
+      dtype: random.dtype([.f32, .f64, .i32, .bool]))
     if random.bool() { operation.values = [1, 0] }
     return Sample(
       operation, [TensorType(random.dtype([.i32, .i64]), shape.map { Dim($0) })],

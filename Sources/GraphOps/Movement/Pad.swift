@@ -21,8 +21,8 @@ package enum PadMode: String, CaseIterable, Sendable {
 package struct Pad: Operation {
   package static let name = "Pad"
   package static let summary =
-    "The input with elements added before and after its axes (negative numbers crop): a constant, or by mode 'reflect', "
-    + "'edge' or 'wrap' its own."
+    "The input with elements added before and after its axes (negative numbers crop): a constant, or by mode "
+    + "'reflect', 'edge' or 'wrap' its own."
   package static let operands = [Slot("data"), Slot("constant_value", .optional)]
   package static var attributes: [Attribute<Self>] {
     [
@@ -44,14 +44,16 @@ package struct Pad: Operation {
     self.axes = axes
   }
 
-  /// What is done to one axis: `crop` elements dropped before, `kept` taken, `before` and `after` added around them.
+  /// What is done to one axis of `whole` elements: `crop` are dropped before, `kept` are taken, `before` and `after`
+  /// are added around them.
   package struct Border: Sendable {
+    package var whole: Dim
     package var crop: Dim
     package var kept: Dim
     package var before: Dim
     package var after: Dim
     package var size: Dim { before + kept + after }
-    package var isNothing: Bool { crop == 0 && before == 0 && after == 0 }
+    package var isNothing: Bool { kept == whole && before == 0 && after == 0 }
   }
 
   package func resolvedMode() throws(TypeError) -> PadMode {
@@ -76,7 +78,7 @@ package struct Pad: Operation {
         "'pads' of 'Pad' has \(pads.count) entries for \(named.count) axes",
         note: "it needs one before and one after each axis: \(2 * named.count)")
     }
-    var borders = shape.map { Border(crop: 0, kept: $0, before: 0, after: 0) }
+    var borders = shape.map { Border(whole: $0, crop: 0, kept: $0, before: 0, after: 0) }
     for (entry, axis) in named.enumerated() {
       let (before, after) = (pads[entry], pads[named.count + entry])
       let crop = Dim.larger(0, -before)
@@ -85,7 +87,7 @@ package struct Pad: Operation {
         throw TypeError("'Pad' crops more than the \(shape[axis]) elements of axis \(axis)", operand: 0)
       }
       borders[axis] = Border(
-        crop: crop, kept: kept, before: Dim.larger(0, before), after: Dim.larger(0, after))
+        whole: shape[axis], crop: crop, kept: kept, before: Dim.larger(0, before), after: Dim.larger(0, after))
     }
     return borders
   }
@@ -154,11 +156,13 @@ package struct Pad: Operation {
   }
 
   package func lower(_ types: NodeTypes) -> Lowering {
-    guard let type = types.operands[0], let borders = try? borders(of: type.shape), let mode = try? resolvedMode() else {
+    guard let type = types.operands[0], let borders = try? borders(of: type.shape), let mode = try? resolvedMode()
+    else {
       return .leaf
     }
     let constantType = types.operands.count > 1 ? types.operands[1] : nil
-    let fill = type.dtype.isFloat
+    let fill =
+      type.dtype.isFloat
       ? Expr.constant(value, type.dtype) : .integer(type.dtype.integer(saturating: value), type.dtype.computeType)
     return .pointwise { context, index in
       var source = index
@@ -206,7 +210,7 @@ package struct Pad: Operation {
     var sum = seed
     for (axis, border) in try borders(of: shape).enumerated() where !border.isNothing {
       let places = try context.emit(NumberRange(count: shape[axis], .i64))
-      let ends = [border.before - border.crop, border.after - (shape[axis] - border.crop - border.kept)]
+      let ends = [border.before - border.crop, border.after - (border.whole - border.crop - border.kept)]
       let sources = try context.emit(Pad(pads: ends, mode: mode), places)
       sum = try context.emit(ScatterAdd(axis: axis, size: shape[axis]), sources, sum)
     }

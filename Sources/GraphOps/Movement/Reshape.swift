@@ -7,7 +7,8 @@ import TensorCore
 
 package struct Reshape: Operation {
   package static let name = "Reshape"
-  package static let summary = "The same elements in row-major order with other sizes; one size may be -1 (inferred), 0 keeps the input's."
+  package static let summary =
+    "The same elements in row-major order with other sizes; one size may be -1 (inferred), 0 keeps the input's."
   package static let operands = [Slot("data")]
   package static var attributes: [Attribute<Self>] {
     [

@@ -8,8 +8,8 @@ import TensorCore
 package struct ReverseSequence: Operation {
   package static let name = "ReverseSequence"
   package static let summary =
-    "The first sequence_lens[b] elements along the time axis of each batch entry in reverse; the others stay. Lengths are "
-    + "clamped to the axis."
+    "The first sequence_lens[b] elements along the time axis of each batch entry in reverse; the others stay. "
+    + "Lengths are clamped to the axis."
   package static let operands = [Slot("input"), Slot("sequence_lens")]
   package static var attributes: [Attribute<Self>] {
     [
@@ -26,12 +26,17 @@ package struct ReverseSequence: Operation {
       throw TypeError("'ReverseSequence' needs two operands")
     }
     guard Set([batchAxis, timeAxis]) == [0, 1] else {
-      throw TypeError("'batch_axis' and 'time_axis' of 'ReverseSequence' are \(batchAxis) and \(timeAxis)", note: "one is 0 and the other 1")
+      throw TypeError(
+        "'batch_axis' and 'time_axis' of 'ReverseSequence' are \(batchAxis) and \(timeAxis)",
+        note: "one is 0 and the other 1")
     }
-    guard input.rank >= 2 else { throw TypeError("'ReverseSequence' needs two axes or more, found \(input)", operand: 0) }
+    guard input.rank >= 2 else {
+      throw TypeError("'ReverseSequence' needs two axes or more, found \(input)", operand: 0)
+    }
     try checkIndices(lengths, for: Self.name)
     guard lengths.shape == [input.shape[batchAxis]] else {
-      throw TypeError("the lengths of 'ReverseSequence' must have shape [\(input.shape[batchAxis])], found \(lengths)", operand: 1)
+      throw TypeError(
+        "the lengths of 'ReverseSequence' must have shape [\(input.shape[batchAxis])], found \(lengths)", operand: 1)
     }
     return [input]
   }
@@ -77,7 +82,8 @@ package struct ReverseSequence: Operation {
     return Sample(
       operation,
       [
-        TensorType(random.dtype([.f32, .f64, .i32]), shape.map { Dim($0) }), TensorType(.i64, [Dim(shape[operation.batchAxis])]),
+        TensorType(random.dtype([.f32, .f64, .i32]), shape.map { Dim($0) }),
+        TensorType(.i64, [Dim(shape[operation.batchAxis])]),
       ], ranges: [1: 0...Double(shape[operation.timeAxis] + 1)])
   }
 }

@@ -26,7 +26,9 @@ package struct ScatterAdd: Operation {
   }
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
-    guard let indices = operands[0], let updates = operands[1] else { throw TypeError("'ScatterAdd' needs two operands") }
+    guard let indices = operands[0], let updates = operands[1] else {
+      throw TypeError("'ScatterAdd' needs two operands")
+    }
     try checkIndices(indices, operand: 0, for: Self.name)
     guard DType.numbers.contains(updates.dtype) else {
       throw TypeError("'ScatterAdd' does not take \(updates.dtype)", operand: 1)
@@ -42,7 +44,9 @@ package struct ScatterAdd: Operation {
   }
 
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
-    guard let indices = operands[0], let updates = operands[1] else { throw TypeError("'ScatterAdd' needs two operands") }
+    guard let indices = operands[0], let updates = operands[1] else {
+      throw TypeError("'ScatterAdd' needs two operands")
+    }
     let type = try inferTypes([indices.type, updates.type])[0]
     var result = Reference(zeros: type.dtype, try staticSizes(type.shape, for: Self.name))
     let inner = result.shape.dropFirst(axis + 1).reduce(1, *)

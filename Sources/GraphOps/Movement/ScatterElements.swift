@@ -137,6 +137,7 @@ package struct ScatterElements: Operation {
     let dtype = gather.operands[0]?.dtype ?? .f32
     return Sample(
       ScatterElements(axis: axis, reduction: random.pick(ScatterReduction.allCases)),
-      [gather.operands[0], gather.operands[1], TensorType(dtype, gather.operands[1]?.shape ?? [])], ranges: gather.ranges)
+      [gather.operands[0], gather.operands[1], TensorType(dtype, gather.operands[1]?.shape ?? [])],
+      ranges: gather.ranges)
   }
 }

@@ -28,7 +28,8 @@ package struct ScatterND: Operation {
     try checkIndices(indices, for: Self.name)
     guard indices.rank > 0, let depth = indices.shape[indices.rank - 1].value, depth <= data.rank else {
       throw TypeError(
-        "the last axis of the indices \(indices) of 'ScatterND' must have a known size of at most \(data.rank)", operand: 1)
+        "the last axis of the indices \(indices) of 'ScatterND' must have a known size of at most \(data.rank)",
+        operand: 1)
     }
     let shape = indices.shape.dropLast() + data.shape.dropFirst(depth)
     guard updates.shape == Array(shape) else {

@@ -7,7 +7,8 @@ import TensorCore
 
 package struct Split: Operation {
   package static let name = "Split"
-  package static let summary = "Parts of an axis, of the sizes in `split`, or `num_outputs` equal ones (the last may be smaller)."
+  package static let summary =
+    "Parts of an axis, of the sizes in `split`, or `num_outputs` equal ones (the last may be smaller)."
   package static let operands = [Slot("input")]
   package static let results = [Slot("outputs", .variadic)]
   package static var attributes: [Attribute<Self>] {
@@ -48,7 +49,8 @@ package struct Split: Operation {
     let part = Dim.ceilDiv(size, Dim(count))
     let last = size - part * Dim(count - 1)
     guard size.isConstant, let rest = last.value, rest >= 0 else {
-      throw TypeError("an axis of \(size) cannot be cut into \(count) parts", operand: 0, note: "give their sizes in 'split'")
+      throw TypeError(
+        "an axis of \(size) cannot be cut into \(count) parts", operand: 0, note: "give their sizes in 'split'")
     }
     return [Dim](repeating: part, count: count - 1) + [last]
   }
@@ -95,7 +97,7 @@ package struct Split: Operation {
 
   /// The seeds joined; zeros for parts that nothing depends on.
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
-    guard let x = context.operands[0] else { return [nil] }
+    guard let x = context.operands[0], context.seeds.contains(where: { $0 != nil }) else { return [nil] }
     let place = try normalized(axis, rank: context.type(x).rank, for: Self.name)
     var seeds: [ValueID] = []
     for (seed, result) in zip(context.seeds, context.results) {

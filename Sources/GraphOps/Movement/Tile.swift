@@ -21,7 +21,9 @@ package struct Tile: Operation {
     guard repeats.count == type.rank else {
       throw TypeError("'repeats' of 'Tile' has \(repeats.count) entries for \(type.rank) axes", operand: 0)
     }
-    if let negative = repeats.first(where: { ($0.value ?? 0) < 0 }) { throw TypeError("'Tile' cannot repeat \(negative) times") }
+    if let negative = repeats.first(where: { ($0.value ?? 0) < 0 }) {
+      throw TypeError("'Tile' cannot repeat \(negative) times")
+    }
     return [TensorType(type.dtype, zip(type.shape, repeats).map { $0 * $1 })]
   }
 
@@ -63,7 +65,9 @@ package struct Tile: Operation {
       },
       // Copies of single elements are a broadcast.
       Rule("tile-as-expand", on: Tile.self) { tile, context throws(TypeError) in
-        guard let type = context.type(0), zip(type.shape, tile.repeats).allSatisfy({ $0 == 1 || $1 == 1 }) else { return nil }
+        guard let type = context.type(0), zip(type.shape, tile.repeats).allSatisfy({ $0 == 1 || $1 == 1 }) else {
+          return nil
+        }
         let shape = try tile.inferTypes([type])[0].shape
         return [try context.builder.emit(Expand(shape: shape), context.operands[0])]
       },

@@ -30,7 +30,9 @@ package struct CumSum: Operation {
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
     guard let type = operands[0] else { throw TypeError("'CumSum' needs an operand") }
-    guard DType.numbers.contains(type.dtype) else { throw TypeError("'CumSum' does not take \(type.dtype)", operand: 0) }
+    guard DType.numbers.contains(type.dtype) else {
+      throw TypeError("'CumSum' does not take \(type.dtype)", operand: 0)
+    }
     _ = try normalized(axis, rank: type.rank, for: Self.name)
     return [type]
   }

@@ -7,7 +7,9 @@ import TensorCore
 
 package struct ReduceMax: ReductionOperation {
   package static let name = "ReduceMax"
-  package static let summary = "The largest element over axes; NaN where one is NaN; of no elements the smallest value of the type. For bool: whether any is true."
+  package static let summary =
+    "The largest element over axes; NaN where one is NaN; of no elements the smallest value of the "
+    + "type. For bool: whether any is true."
   package static let accuracy = Accuracy.exact
   package static let domain = DType.everything
   package var axes: [Int] = []

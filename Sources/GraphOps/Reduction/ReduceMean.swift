@@ -7,7 +7,8 @@ import TensorCore
 
 package struct ReduceMean: ReductionOperation {
   package static let name = "ReduceMean"
-  package static let summary = "The mean of elements over axes; integers are summed in 64 bits and truncated toward zero."
+  package static let summary =
+    "The mean of elements over axes; integers are summed in 64 bits and truncated toward zero."
   package static let domain = DType.floats.union([.i32, .i64, .u32, .u64])
   package var axes: [Int] = []
   package var keepDims = true

@@ -7,7 +7,9 @@ import TensorCore
 
 package struct ReduceMin: ReductionOperation {
   package static let name = "ReduceMin"
-  package static let summary = "The smallest element over axes; NaN where one is NaN; of no elements the largest value of the type. For bool: whether all are true."
+  package static let summary =
+    "The smallest element over axes; NaN where one is NaN; of no elements the largest value of the "
+    + "type. For bool: whether all are true."
   package static let accuracy = Accuracy.exact
   package static let domain = DType.everything
   package var axes: [Int] = []

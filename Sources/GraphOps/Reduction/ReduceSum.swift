@@ -31,7 +31,9 @@ package struct ReduceSum: ReductionOperation {
 
 extension GradientContext {
   /// A value of a reduction's result shape, broadcast back to its operand's.
-  package mutating func spread(_ value: ValueID, overReduced axes: [Int], of operand: ValueID) throws(TypeError) -> ValueID {
+  package mutating func spread(_ value: ValueID, overReduced axes: [Int], of operand: ValueID) throws(TypeError)
+    -> ValueID
+  {
     let shape = type(operand).shape
     let kept = shape.indices.map { axes.contains($0) ? Dim(1) : shape[$0] }
     let aligned = type(value).shape == kept ? value : try emit(Reshape(exactly: kept), value)

@@ -87,7 +87,11 @@ extension ReductionOperation {
       forEachIndex(groupShape) { member, inner in
         var offset = base
         for (place, axis) in reduced.enumerated() { offset += inner[place] * strides[axis] }
-        if input.dtype.isFloat { reals[member] = input.reals[offset] } else { integers[member] = input.integers[offset] }
+        if input.dtype.isFloat {
+          reals[member] = input.reals[offset]
+        } else {
+          integers[member] = input.integers[offset]
+        }
       }
       switch (input.dtype.isFloat, result.dtype.isFloat) {
       case (true, true): result.reals[position] = reference(reals)
@@ -105,7 +109,8 @@ extension ReductionOperation {
     let target = types.results[0].dtype.computeType
     return .reduction(
       ReductionLowering(
-        extents: reduced.map { input.shape[$0] }, kind: .combine(combiner(input.dtype)), accumulator: accumulator(input.dtype),
+        extents: reduced.map { input.shape[$0] }, kind: .combine(combiner(input.dtype)),
+        accumulator: accumulator(input.dtype),
         axes: reduced,
         element: { context, index, inner in
           var next = 0

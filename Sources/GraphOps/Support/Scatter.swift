@@ -53,8 +53,8 @@ package enum ScatterReduction: String, Sendable, CaseIterable {
   }
 }
 
-/// `result[b, target…, inner] = combine(result[b, target…, inner], updates[b, i, inner])` for i in order, with the target
-/// indices read from the indices operand. Everything is row-major with these axes merged.
+/// `result[b, target…, inner] = combine(result[b, target…, inner], updates[b, i, inner])` for i in order, with the
+/// target indices read from the indices operand. Everything is row-major with these axes merged.
 ///
 /// Tiles are blocks of inner elements of one batch: they write apart from each other, and each applies its updates in
 /// order, so that the bits never depend on threads.

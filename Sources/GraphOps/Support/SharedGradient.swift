@@ -16,7 +16,8 @@ extension GradientContext {
       guard let operand else { continue }
       masks.append(try emit(Equal(), operand, results[0]))
     }
-    let counts = try builder.emitAny(Sum(), try masks.map { mask throws(TypeError) in try emit(Cast(to: type.dtype), mask) })
+    let counts = try builder.emitAny(
+      Sum(), try masks.map { mask throws(TypeError) in try emit(Cast(to: type.dtype), mask) })
     let share = try div(seed, counts[0])
     var gradients: [ValueID?] = []
     for (operand, mask) in zip(operands, masks) {

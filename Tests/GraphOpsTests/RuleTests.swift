@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules: where they apply, where they must not, and that they keep every value.
+
+import GraphIR
+import GraphOps
+import TensorCore
+import Testing
+
+/// What a rule of an operator makes of a node: the operator names of its replacement from the root inwards (`input` for
+/// the graph's own), or nil where none applies.
+private func rewritten(_ operation: any Operation, _ operands: [ValueID?], _ builder: GraphBuilder) throws -> [String]? {
+  for rule in type(of: operation).rules {
+    var context = RuleContext(builder: builder, operation: operation, operands: operands)
+    guard let results = try rule.apply(&context) else { continue }
+    var names: [String] = []
+    var next: ValueID? = results[0]
+    while let value = next {
+      let node = context.builder.graph.producer(value)
+      names.append(node.map { type(of: $0.operation).name } ?? "input")
+      next = node?.operands.first ?? nil
+    }
+    return names
+  }
+  return nil
+}
+
+@Suite struct RuleTests {
+  private var builder: GraphBuilder
+  private let x: ValueID
+  private let integers: ValueID
+  private let condition: ValueID
+
+  init() {
+    builder = GraphBuilder(name: "rules")
+    x = builder.input("x", TensorType(.f32, [2, 3]))
+    integers = builder.input("i", TensorType(.i32, [2, 3]))
+    condition = builder.input("c", TensorType(.bool, [2, 3]))
+  }
+
+  @Test func `neutral elements are dropped`() throws {
+    var builder = builder
+    let one = try builder.scalar(1, .f32)
+    let zero = try builder.scalar(0, .f32)
+    #expect(try rewritten(Sub(), [x, zero], builder) == ["input"])
+    #expect(try rewritten(Sub(), [x, builder.scalar(-0.0, .f32)], builder) == nil, "-0 - (-0) is 0")
+    #expect(try rewritten(Div(), [x, one], builder) == ["input"])
+    let column = try builder.emit(ConstantOfShape([2, 1, 3], 1, .f32))
+    #expect(try rewritten(Div(), [x, column], builder) == nil, "the shape would change")
+    #expect(try rewritten(Div(), [x, builder.scalar(4, .f32)], builder) == ["Mul", "input"])
+    #expect(try rewritten(Div(), [x, builder.scalar(3, .f32)], builder) == nil, "1/3 is rounded")
+    #expect(try rewritten(Div(), [integers, builder.scalar(4, .i32)], builder) == nil)
+  }
+
+  @Test func `what undoes itself is dropped`() throws {
+    var builder = builder
+    #expect(try rewritten(Neg(), [builder.emit(Neg(), x)], builder) == ["input"])
+    #expect(try rewritten(Not(), [builder.emit(Not(), condition)], builder) == ["input"])
+    #expect(try rewritten(Abs(), [builder.emit(Abs(), x)], builder) == ["Abs", "input"])
+    #expect(try rewritten(Identity(), [x], builder) == ["input"])
+    #expect(try rewritten(Cast(to: .f32), [x], builder) == ["input"])
+    #expect(try rewritten(Cast(to: .f32), [builder.emit(Cast(to: .f64), x)], builder) == ["Cast", "input"])
+    #expect(try rewritten(Cast(to: .f32), [builder.emit(Cast(to: .f16), x)], builder) == nil, "f16 rounds")
+    #expect(try rewritten(Cast(to: .i32), [builder.emit(Cast(to: .f32), integers)], builder) == nil, "f32 rounds i32")
+  }
+
+  @Test func `powers become products`() throws {
+    var builder = builder
+    for (exponent, expected) in [(1, ["input"]), (2, ["Mul", "input"]), (-1, ["Reciprocal", "input"])] {
+      #expect(try rewritten(Pow(), [x, builder.scalar(Double(exponent), .f32)], builder) == expected)
+    }
+    #expect(try rewritten(Pow(), [x, builder.scalar(0.5, .f32)], builder)?.first == "Where")
+    #expect(try rewritten(Pow(), [integers, builder.scalar(-1, .i32)], builder) == nil)
+    #expect(try rewritten(Pow(), [x, builder.scalar(2.5, .f32)], builder) == nil)
+  }
+
+  @Test func `movement that moves nothing is dropped`() throws {
+    var builder = builder
+    #expect(try rewritten(Slice(starts: [0, -9], ends: [2, 99]), [x], builder) == ["input"])
+    #expect(try rewritten(Slice(axis: 0, from: 0, to: 1), [x], builder) == nil)
+    #expect(try rewritten(Pad(pads: [0, 0, 0, 0]), [x], builder) == ["input"])
+    #expect(try rewritten(Pad(pads: [0, 0, 0, -1]), [x], builder) == nil, "an end is cropped")
+    #expect(try rewritten(Concat(axis: 0), [x], builder) == ["input"])
+    let empty = try builder.emit(ConstantOfShape([0, 3], 0, .f32))
+    #expect(try rewritten(Concat(axis: 0), [x, empty], builder) == ["Concat", "input"])
+    #expect(try rewritten(Tile(repeats: [1, 1]), [x], builder) == ["input"])
+    #expect(try rewritten(Flatten(), [x], builder) == ["Reshape", "input"])
+  }
+
+  @Test func `a constant condition chooses`() throws {
+    var builder = builder
+    let y = try builder.emit(Neg(), x)
+    let yes = try builder.constant(#require(Tensor(.bool, [1, 1, 1], integers: [1])))
+    #expect(try rewritten(Where(), [yes, x, y], builder) == ["Expand", "input"])
+    #expect(try rewritten(Where(), [condition, y, y], builder) == ["Expand", "Neg", "input"])
+    #expect(try rewritten(Where(), [condition, x, y], builder) == nil)
+  }
+}
