@@ -135,7 +135,6 @@ let package = Package(
     tests(
       "GraphLoweringTests",
       of: ["GraphLowering", "GraphOptimizer", "GraphOps", "GraphIR", "KernelIR", "PlanIR", "TensorCore"]),
-    tests("GraphOpsTests", of: ["GraphOps", "GraphIR", "TensorCore"]),
     tests("PlanIRTests", of: ["PlanIR", "TensorCore", "GraphSupport"]),
     tests("LLVMBackendTests", of: ["TestKit", "LLVMBackend", "CLaminaRuntime", "KernelIR", "TensorCore", "GraphSupport"]),
     // Random graphs and the plainest execution of operators, for tests of several targets.
