@@ -97,4 +97,40 @@ private func operation(_ name: String) throws -> any Operation.Type {
       #expect(parsed.nodes.first?.operation.key == sample.operation.key, "\(text.text)")
     }
   }
+
+  /// A first size that is a name instead of a number changes nothing.
+  @Test(arguments: names) func namedSizesAgreeWithNumbers(_ name: String) throws {
+    for instance in 0..<instances {
+      let (sample, values) = try draw(operation(name), instance)
+      guard let size = sample.operands.first??.shape.first, sample.operands.first??.dtype != .i4 else { continue }
+      // Every operand whose first size it is.
+      let types = sample.operands.map { type -> TensorType? in
+        guard var type, type.shape.first == size else { return type }
+        type.shape[0] = Dim(symbol: "N")
+        return type
+      }
+      guard let results = try? sample.operation.inferTypes(types) else { continue }
+      let expected = try sample.operation.inferTypes(sample.operands)
+      #expect(results.map { $0.substituting(["N": size]) } == expected, "\(name) #\(instance): \(types)")
+      var builder = GraphBuilder(name: name, symbols: [Symbol("N")])
+      let inputs = types.enumerated().map { index, type in type.map { builder.input("x\(index)", $0) } }
+      let outputs: [ValueID]
+      if case .decompose(let body) = sample.operation.lower(NodeTypes(operands: types, results: results)) {
+        outputs = try body(&builder, inputs)
+      } else {
+        outputs = try builder.emitAny(sample.operation, inputs)
+      }
+      for (index, output) in outputs.enumerated() { builder.output("y\(index)", output) }
+      #expect(verify(builder.graph) == [], "\(name) #\(instance)")
+      var given: [String: Reference] = [:]
+      for (index, value) in values.enumerated() { given["x\(index)"] = value.map { Reference($0) } }
+      let found = try interpret(builder.graph, references: given)
+      let references = try sample.operation.evaluate(values.map { $0.map { Reference($0) } })
+      for (index, reference) in references.enumerated() {
+        let isHalf = reference.dtype == .f16 || reference.dtype == .bf16
+        let result = try #require(found["y\(index)"])
+        #expect(distance(result, reference) < (isHalf ? 1e-2 : 1e-5), "\(name) #\(instance): \(types)")
+      }
+    }
+  }
 }

@@ -38,7 +38,7 @@ struct EinsumEquation {
       let letters = terms.filter { $0 != .ellipsis }.count
       let hasEllipsis = letters != terms.count
       guard hasEllipsis ? type.rank >= letters : type.rank == letters else {
-        throw fail("has \(letters) labels for operand \(number), found \(type)", operand: number)
+        throw fail("has \(letters) label\(letters == 1 ? "" : "s") for operand \(number), found \(type)", operand: number)
       }
       let width = type.rank - letters
       spread = max(spread, width)

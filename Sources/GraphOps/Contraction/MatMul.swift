@@ -48,22 +48,40 @@ package struct MatMul: Operation {
     forEachIndex(batch) { position, index in
       let aBase = zip(index, aBatch).reduce(0) { $0 + $1.0 * $1.1 } * rows * depth
       let bBase = zip(index, bBatch).reduce(0) { $0 + $1.0 * $1.1 } * depth * columns
-      for m in 0..<rows {
-        for n in 0..<columns {
-          let place = (position * rows + m) * columns + n
-          if a.dtype.isFloat {
-            var sum = 0.0
-            for k in 0..<depth { sum += a.reals[aBase + m * depth + k] * b.reals[bBase + k * columns + n] }
-            result.reals[place] = sum
-          } else {
+      let place = position * rows * columns
+      if a.dtype.isFloat {
+        MatMul.multiply(a.reals[aBase...], b.reals[bBase...], &result.reals, place, rows, depth, columns)
+      } else {
+        for m in 0..<rows {
+          for n in 0..<columns {
             var sum: Int64 = 0
             for k in 0..<depth { sum &+= a.integers[aBase + m * depth + k] &* b.integers[bBase + k * columns + n] }
-            result.integers[place] = wrap(sum, to: a.dtype)
+            result.integers[place + m * columns + n] = wrap(sum, to: a.dtype)
           }
         }
       }
     }
     return [result]
+  }
+
+  /// One product; rows of B are added up so that the innermost loop is contiguous.
+  private static func multiply(
+    _ a: ArraySlice<Double>, _ b: ArraySlice<Double>, _ result: inout [Double], _ place: Int, _ rows: Int, _ depth: Int,
+    _ columns: Int
+  ) {
+    a.withUnsafeBufferPointer { a in
+      b.withUnsafeBufferPointer { b in
+        result.withUnsafeMutableBufferPointer { y in
+          for m in 0..<rows {
+            let row = place + m * columns
+            for k in 0..<depth {
+              let x = a[m * depth + k]
+              for n in 0..<columns { y[row + n] += x * b[k * columns + n] }
+            }
+          }
+        }
+      }
+    }
   }
 
   package func lower(_ types: NodeTypes) -> Lowering {
