@@ -104,7 +104,7 @@ import Testing
         Self.kernel("k", scale: Double(scale))
       ])
     }
-    // Trimmed about every 32nd time.
+    // Trimmed about every 16th time.
     #expect(folder.entries.count < 100)
   }
 
