@@ -63,8 +63,9 @@ package final class Builder {
     bitcast(int(Int64(bitPattern: bits), type.with(type.scalar.integer)), type)
   }
 
-  /// A vector of integer constants.
+  /// A vector of integer constants; one constant is a scalar, as every value of one lane is.
   package func ints(_ values: [Int64], _ scalar: Scalar) -> Value {
+    if values.count == 1 { return int(values[0], ValueType(scalar)) }
     let element = module.type(ValueType(scalar))
     var parts: [LLVMValueRef?] = values.map { llvm.ConstInt(element, UInt64(bitPattern: $0), 1) }
     return Value(llvm.ConstVector(&parts, UInt32(parts.count)), ValueType(scalar, values.count))

@@ -138,7 +138,9 @@ package final class KernelEmitter {
   ) {
     let (outer, outerBinding) = (lanes, axes[axis.id])
     framed(.plain) {
-      lanes = LaneContext(axis: axis, count: count, mask: mask, multiple: Int64(multiple))
+      // One lane without a mask is scalar code: LLVM has no gathers and shuffles of single values.
+      lanes =
+        count == 1 && mask == nil ? nil : LaneContext(axis: axis, count: count, mask: mask, multiple: Int64(multiple))
       bind(axis, base)
       body()
     }
