@@ -48,7 +48,8 @@ struct Expansion {
     for (input, operand) in zip(parts.inputs, operands.compactMap { $0 }) { known[input.index] = operand }
     for node in parts.nodes {
       let results = try emit(
-        node.operation, node.operands.map { $0.flatMap { known[$0.index] } }, isCrossed: true, depth: depth + 1, &builder)
+        node.operation, node.operands.map { $0.flatMap { known[$0.index] } }, isCrossed: true, depth: depth + 1,
+        &builder)
       for (old, new) in zip(node.results, results) { known[old.index] = new }
     }
     return parts.outputs.compactMap { known[$0.value.index] }

@@ -71,8 +71,10 @@ import Testing
     let b2 = [-0.3, 0.4]
 
     var builder = GraphBuilder(name: "network")
-    let ids = [("x", [1, inputs]), ("y", [1, outputs]), ("w1", [inputs, hidden]), ("b1", [hidden]),
-      ("w2", [hidden, outputs]), ("b2", [outputs])].map { builder.input($0.0, TensorType(.f64, $0.1.map { Dim($0) })) }
+    let ids = [
+      ("x", [1, inputs]), ("y", [1, outputs]), ("w1", [inputs, hidden]), ("b1", [hidden]),
+      ("w2", [hidden, outputs]), ("b2", [outputs]),
+    ].map { builder.input($0.0, TensorType(.f64, $0.1.map { Dim($0) })) }
     let h = try builder.emit(Sigmoid(), try builder.emit(Add(), try builder.emit(MatMul(), ids[0], ids[2]), ids[3]))
     let y = try builder.emit(Sigmoid(), try builder.emit(Add(), try builder.emit(MatMul(), h, ids[4]), ids[5]))
     let error = try builder.emit(Sub(), ids[1], y)

@@ -68,11 +68,15 @@ private func findings(_ text: String) -> [String] {
   }
 
   @Test func errorsAreFoundWhereTheyAre() {
-    #expect(findings("graph \"g\" {\n  %0: f32[2] = input\n  %1: f32[3] = Exp(%0)\n  output \"y\" = %1\n}")
-      == ["test.ir:3:3: '%1' is f32[2], the text says f32[3]"])
+    #expect(
+      findings("graph \"g\" {\n  %0: f32[2] = input\n  %1: f32[3] = Exp(%0)\n  output \"y\" = %1\n}")
+        == ["test.ir:3:3: '%1' is f32[2], the text says f32[3]"])
     #expect(findings("graph \"g\" {\n  %1: f32[3] = Exq(%0)\n}") == ["test.ir:2:16: there is no operator 'Exq'"])
     #expect(findings("graph \"g\" {\n  %1: f32[3] = Exp(%0)\n}") == ["test.ir:2:20: '%0' is not defined here"])
-    #expect(findings("graph \"g\" {\n") == ["test.ir:2:1: found the end of the text, expected '}' after the graph's last line"])
+    #expect(
+      findings("graph \"g\" {\n") == [
+        "test.ir:2:1: found the end of the text, expected '}' after the graph's last line"
+      ])
     #expect(findings("graph \"g").first == "test.ir:1:7: a string does not end")
     #expect(findings("graph \"g\" {\n  %0: f32[-1] = input\n}") == ["test.ir:2:3: '%0' has a size of -1"])
     #expect(findings("graph \"g\" {\n  symbol N in 5...1\n}").count == 1)

@@ -55,8 +55,9 @@ private func message(_ inputs: [String: Tensor]) throws -> Diagnostic? {
     let range = try message(["x": tensor([5, 2], [Double](repeating: 0, count: 10)), "w": w])
     #expect(range?.message == "'N' of input 'x' (f32[N, 2]) is 5, expected 1 to 4")
     #expect(range?.notes.first?.message == "'dense' takes 'x': f32[N, 2], 'w': f32[2, 1]")
-    #expect(try message(["x": x, "w": tensor([2, 2], [1, 2, 3, 4])])?.message
-      == "input 'w' has shape [2, 2], expected f32[2, 1] with N = 3")
+    #expect(
+      try message(["x": x, "w": tensor([2, 2], [1, 2, 3, 4])])?.message
+        == "input 'w' has shape [2, 2], expected f32[2, 1] with N = 3")
     let wrong = try #require(Tensor(.i32, [2, 1], integers: [1, 2]))
     #expect(try message(["x": x, "w": wrong])?.message == "input 'w' is i32[2, 1], expected f32[2, 1]")
   }
@@ -68,8 +69,11 @@ private func message(_ inputs: [String: Tensor]) throws -> Diagnostic? {
     builder.output("y", try builder.emit(Exp(), builder.input("both", TensorType(.f32, [n * t]))))
     builder.input("n", TensorType(.f32, [n]))
     builder.input("t", TensorType(.f32, [t]))
-    let (six, two, three) = (try tensor([6], [0, 0, 0, 0, 0, 0]), try tensor([2], [0, 0]), try tensor([3], [0, 0, 0]))
-    #expect(try interpret(builder.graph, inputs: ["both": six, "n": two, "t": three])["y"]?.doubles() == [1, 1, 1, 1, 1, 1])
+    let (six, two, three) = (
+      try tensor([6], [0, 0, 0, 0, 0, 0]), try tensor([2], [0, 0]), try tensor([3], [0, 0, 0])
+    )
+    #expect(
+      try interpret(builder.graph, inputs: ["both": six, "n": two, "t": three])["y"]?.doubles() == [1, 1, 1, 1, 1, 1])
     #expect(throws: DiagnosticsError.self) {
       try interpret(builder.graph, inputs: ["both": six, "n": three, "t": three])
     }
@@ -83,7 +87,8 @@ private func message(_ inputs: [String: Tensor]) throws -> Diagnostic? {
       _ = try interpret(builder.graph, inputs: [:])
       Issue.record("a parameter has no value")
     } catch let error as DiagnosticsError {
-      #expect(error.diagnostics.first?.message == "'block/dense': parameter 'dense/kernel' has no value: bind weights first")
+      #expect(
+        error.diagnostics.first?.message == "'block/dense': parameter 'dense/kernel' has no value: bind weights first")
     }
   }
 }

@@ -79,7 +79,9 @@ private func operation(_ name: String) throws -> any Operation.Type {
         let result = try #require(found["y\(index)"])
         // Constants inside are rounded to their type, the definition's are not; halves come from f32 by rounding.
         let isHalf = result.dtype == .f16 || result.dtype == .bf16
-        #expect(distance(result, expected) < (isHalf ? 1e-2 : 1e-5), "\(name) #\(instance) \(sample.operation) of \(sample.operands)")
+        #expect(
+          distance(result, expected) < (isHalf ? 1e-2 : 1e-5),
+          "\(name) #\(instance) \(sample.operation) of \(sample.operands)")
       }
     }
   }
@@ -89,7 +91,9 @@ private func operation(_ name: String) throws -> any Operation.Type {
       let (sample, _) = try draw(operation(name), instance)
       var builder = GraphBuilder(name: name)
       let inputs = sample.operands.enumerated().map { index, type in type.map { builder.input("x\(index)", $0) } }
-      for (index, result) in try builder.emitAny(sample.operation, inputs).enumerated() { builder.output("y\(index)", result) }
+      for (index, result) in try builder.emitAny(sample.operation, inputs).enumerated() {
+        builder.output("y\(index)", result)
+      }
       let text = printGraph(builder.graph)
       let parsed = try parseGraph(
         SourceText(path: "\(name).ir", text.text), tensors: text.tensors, operation: OperatorRegistry.operation)

@@ -59,7 +59,8 @@ private func close(_ a: [Double], _ b: [Double]) -> Bool {
     #expect(close(results[1].reals, [0.2, 0.4]))
     #expect(close(results[2].reals, [1, 2.5]))
     batch.trainingMode = false
-    #expect(close(try batch.evaluate([x, column(2, 1), column(0, 1), column(1, 0), column(4, 1)])[0].reals, [0, 1, 2, 9]))
+    #expect(
+      close(try batch.evaluate([x, column(2, 1), column(0, 1), column(1, 0), column(4, 1)])[0].reals, [0, 1, 2, 9]))
     var group = GroupNormalization()
     group.numGroups = 1
     group.epsilon = 0

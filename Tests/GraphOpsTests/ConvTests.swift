@@ -25,11 +25,13 @@ private func ones(_ shape: [Int]) -> Reference {
     conv.pads = [1, 1, 1, 1]
     let y = try conv.evaluate([counting(5, 5), ones([1, 1, 3, 3])])[0]
     #expect(y.shape == [1, 1, 5, 5])
-    #expect(y.reals == [
-      12, 21, 27, 33, 24, 33, 54, 63, 72, 51, 63, 99, 108, 117, 81, 93, 144, 153, 162, 111, 72, 111, 117, 123, 84,
-    ])
-    #expect(try Conv().evaluate([counting(5, 5), ones([1, 1, 3, 3])])[0].reals
-      == [54, 63, 72, 99, 108, 117, 144, 153, 162])
+    #expect(
+      y.reals == [
+        12, 21, 27, 33, 24, 33, 54, 63, 72, 51, 63, 99, 108, 117, 81, 93, 144, 153, 162, 111, 72, 111, 117, 123, 84,
+      ])
+    #expect(
+      try Conv().evaluate([counting(5, 5), ones([1, 1, 3, 3])])[0].reals
+        == [54, 63, 72, 99, 108, 117, 144, 153, 162])
   }
 
   @Test func stridesSkipWindows() throws {
@@ -41,7 +43,8 @@ private func ones(_ shape: [Int]) -> Reference {
     #expect(y.reals == [21, 33, 99, 117, 189, 207, 171, 183])
     conv.pads = []
     conv.autoPad = "SAME_LOWER"
-    #expect(try conv.evaluate([counting(5, 5), ones([1, 1, 3, 3])])[0].reals == [12, 27, 24, 63, 108, 81, 72, 117, 84])
+    #expect(
+      try conv.evaluate([counting(5, 5), ones([1, 1, 3, 3])])[0].reals == [12, 27, 24, 63, 108, 81, 72, 117, 84])
   }
 
   /// SAME puts the odd element of padding at the end or at the start.
@@ -80,18 +83,21 @@ private func ones(_ shape: [Int]) -> Reference {
     var dilated = ConvTranspose()
     dilated.dilations = [2, 2]
     let x = image([[3, 8, 1], [9, 5, 7], [3, 2, 6]])
-    #expect(try dilated.evaluate([x, image([[7, 2], [1, 9]])])[0].reals == [
-      21, 56, 13, 16, 2, 63, 35, 67, 10, 14, 24, 22, 76, 76, 21, 9, 5, 88, 45, 63, 3, 2, 33, 18, 54,
-    ])
+    #expect(
+      try dilated.evaluate([x, image([[7, 2], [1, 9]])])[0].reals == [
+        21, 56, 13, 16, 2, 63, 35, 67, 10, 14, 24, 22, 76, 76, 21, 9, 5, 88, 45, 63, 3, 2, 33, 18, 54,
+      ])
 
     var same = ConvTranspose()
     same.autoPad = "SAME_UPPER"
     same.strides = [2, 2]
     let wide = try same.evaluate([counting(3, 3), ones([1, 1, 3, 3])])[0]
     #expect(wide.shape == [1, 1, 6, 6])
-    #expect(wide.reals == [
-      0, 0, 1, 1, 3, 2, 0, 0, 1, 1, 3, 2, 3, 3, 8, 5, 12, 7, 3, 3, 7, 4, 9, 5, 9, 9, 20, 11, 24, 13, 6, 6, 13, 7, 15, 8,
-    ])
+    #expect(
+      wide.reals == [
+        0, 0, 1, 1, 3, 2, 0, 0, 1, 1, 3, 2, 3, 3, 8, 5, 12, 7, 3, 3, 7, 4, 9, 5, 9, 9, 20, 11, 24, 13, 6, 6, 13, 7, 15,
+        8,
+      ])
   }
 
   @Test func namedSizesStayNames() throws {
@@ -113,10 +119,12 @@ private func ones(_ shape: [Int]) -> Reference {
         return nil
       } catch { return error.message }
     }
-    #expect(message(Conv(), [1, 3, 8, 8], [4, 2, 3, 3])
-      == "'Conv' has 3 input channels in 1 group, its weights f32[4, 2, 3, 3] have 2 for each group")
-    #expect(message(Conv(), [1, 1, 2, 8], [4, 1, 3, 3])
-      == "the window of 'Conv' reaches over 3 elements, spatial axis 0 has 2 (2 padded)")
+    #expect(
+      message(Conv(), [1, 3, 8, 8], [4, 2, 3, 3])
+        == "'Conv' has 3 input channels in 1 group, its weights f32[4, 2, 3, 3] have 2 for each group")
+    #expect(
+      message(Conv(), [1, 1, 2, 8], [4, 1, 3, 3])
+        == "the window of 'Conv' reaches over 3 elements, spatial axis 0 has 2 (2 padded)")
     #expect(message(Conv(), [1, 8], [4, 1]) == "'Conv' takes 1 to 3 spatial axes (rank 3 to 5), found f32[1, 8]")
     var conv = Conv()
     conv.strides = [0, 1]

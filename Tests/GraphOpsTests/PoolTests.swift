@@ -59,9 +59,11 @@ private func counting(_ size: Int) -> Reference {
     var pool = AveragePool()
     pool.kernelShape = [5, 5]
     pool.pads = [2, 2, 2, 2]
-    #expect(try pool.evaluate([counting(5)])[0].reals == [
-      7, 7.5, 8, 8.5, 9, 9.5, 10, 10.5, 11, 11.5, 12, 12.5, 13, 13.5, 14, 14.5, 15, 15.5, 16, 16.5, 17, 17.5, 18, 18.5, 19,
-    ])
+    #expect(
+      try pool.evaluate([counting(5)])[0].reals == [
+        7, 7.5, 8, 8.5, 9, 9.5, 10, 10.5, 11, 11.5, 12, 12.5, 13, 13.5, 14, 14.5, 15, 15.5, 16, 16.5, 17, 17.5, 18,
+        18.5, 19,
+      ])
     pool.countIncludePad = true
     let corner = try pool.evaluate([counting(5)])[0].reals[0]
     #expect(abs(corner - 63.0 / 25) < 1e-12)

@@ -113,7 +113,9 @@ private struct NaiveNest {
   mutating func loops(_ sizes: [Dim], _ body: (inout NaiveNest, [Expr]) -> [Statement]) -> [Statement] {
     let axes = sizes.map { _ in axis() }
     var statements = body(&self, axes.map { .axis($0) })
-    for (axis, extent) in zip(axes, sizes).reversed() { statements = [.loop(Loop(axis, size(extent), .serial, statements))] }
+    for (axis, extent) in zip(axes, sizes).reversed() {
+      statements = [.loop(Loop(axis, size(extent), .serial, statements))]
+    }
     return statements
   }
 

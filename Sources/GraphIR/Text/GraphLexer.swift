@@ -149,7 +149,9 @@ struct GraphLexer {
   mutating func integer() throws(GraphTextError) -> Int {
     let start = range
     let text = try numberText()
-    guard let number = Int(text) else { throw GraphTextError(message: "'\(text)' is no integer in range", range: start) }
+    guard let number = Int(text) else {
+      throw GraphTextError(message: "'\(text)' is no integer in range", range: start)
+    }
     return number
   }
 
@@ -274,7 +276,9 @@ struct GraphLexer {
       case UInt8(ascii: "t"): content.append(9)
       case UInt8(ascii: "\""), UInt8(ascii: "\\"): content.append(escape)
       case UInt8(ascii: "u"):
-        guard place < bytes.count, bytes[place] == UInt8(ascii: "{") else { throw error("'\\u' needs '{…}'", from: start) }
+        guard place < bytes.count, bytes[place] == UInt8(ascii: "{") else {
+          throw error("'\\u' needs '{…}'", from: start)
+        }
         place += 1
         let digits = take(while: { $0 != UInt8(ascii: "}") && isName($0) || isDigit($0) })
         guard let code = UInt32(digits, radix: 16), let scalar = UnicodeScalar(code), place < bytes.count,

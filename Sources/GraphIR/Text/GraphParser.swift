@@ -106,7 +106,8 @@ struct GraphParser {
     try lexer.expect("...")
     let high = try lexer.integer()
     guard low >= 0, low <= high else {
-      throw GraphTextError(message: "the range of '\(name)' is \(low)...\(high), expected 0 or more, ascending", range: range)
+      throw GraphTextError(
+        message: "the range of '\(name)' is \(low)...\(high), expected 0 or more, ascending", range: range)
     }
     if scope.builder.graph.symbols.contains(where: { $0.name == name }) {
       throw GraphTextError(message: "'\(name)' is declared twice", range: range)
@@ -130,7 +131,9 @@ struct GraphParser {
       scope.values[headers[0].number] = scope.builder.input(headers[0].name ?? "", headers[0].type)
       return
     }
-    guard let type = operation(name) else { throw GraphTextError(message: "there is no operator '\(name)'", range: place) }
+    guard let type = operation(name) else {
+      throw GraphTextError(message: "there is no operator '\(name)'", range: place)
+    }
     let operands = try operands(scope)
     var node = type.init()
     if try lexer.take("{") { try attributes(&node, depth) }
@@ -160,7 +163,9 @@ struct GraphParser {
   private mutating func header(_ scope: Scope) throws(GraphTextError) -> Header {
     let range = lexer.range
     let number = try lexer.value()
-    guard scope.values[number] == nil else { throw GraphTextError(message: "'%\(number)' is defined twice", range: range) }
+    guard scope.values[number] == nil else {
+      throw GraphTextError(message: "'%\(number)' is defined twice", range: range)
+    }
     var name: String?
     if case .string(let text) = lexer.token {
       name = text
@@ -301,7 +306,8 @@ struct GraphParser {
         throw GraphTextError(message: "there is no tensor \(quoted(name)) beside the text", range: range)
       }
       guard tensor.type == type else {
-        throw GraphTextError(message: "the tensor \(quoted(name)) is \(tensor.type), the text says \(type)", range: range)
+        throw GraphTextError(
+          message: "the tensor \(quoted(name)) is \(tensor.type), the text says \(type)", range: range)
       }
       return tensor
     }

@@ -53,7 +53,9 @@ private struct GraphPrinter {
       if !node.origin.path.isEmpty { text += " @\(quoted(node.origin.path))" }
       text += "\n"
     }
-    for output in graph.outputs { text += "\(indent)  output \(quoted(output.name)) = %\(numbers[output.value.index])\n" }
+    for output in graph.outputs {
+      text += "\(indent)  output \(quoted(output.name)) = %\(numbers[output.value.index])\n"
+    }
     text += "\(indent)}"
     if indent.isEmpty { text += "\n" }
   }

@@ -17,7 +17,9 @@ package struct Dropout: Operation {
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
     guard let x = operands[0] else { throw TypeError("'Dropout' needs an operand") }
-    guard (0..<1).contains(ratio) else { throw TypeError("'ratio' of 'Dropout' is \(ratio), expected 0 or more and below 1") }
+    guard (0..<1).contains(ratio) else {
+      throw TypeError("'ratio' of 'Dropout' is \(ratio), expected 0 or more and below 1")
+    }
     return [x]
   }
 
@@ -36,7 +38,11 @@ package struct Dropout: Operation {
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] { [context.seeds[0]] }
 
   package static var rules: [Rule] {
-    [Rule("dropout-outside-training", on: Dropout.self) { _, context throws(TypeError) in context.operands[0].map { [$0] } }]
+    [
+      Rule("dropout-outside-training", on: Dropout.self) { _, context throws(TypeError) in
+        context.operands[0].map { [$0] }
+      }
+    ]
   }
 
   package static func sample(_ random: inout SampleSource) -> Sample {

@@ -22,7 +22,9 @@ package struct Hardmax: AxisOperation {
   }
 
   package func lower(_ types: NodeTypes) -> Lowering {
-    guard let x = types.operands[0], let place = try? normalized(axis, rank: x.rank, for: Self.name) else { return .leaf }
+    guard let x = types.operands[0], let place = try? normalized(axis, rank: x.rank, for: Self.name) else {
+      return .leaf
+    }
     return .decompose { builder, operands throws(TypeError) in
       guard let value = operands[0] else { throw TypeError("'Hardmax' needs an operand") }
       let best = try builder.emit(ArgMax(axis: place), value)

@@ -66,8 +66,8 @@ package struct Conv: WindowOperation {
     let depth = w.shape[isLast ? w.rank - 2 : 1]
     guard group > 0, depth * Dim(group) == channels else {
       throw TypeError(
-        "'\(Self.name)' has \(channels) input channels in \(group) group\(group == 1 ? "" : "s"), its weights \(w) have "
-          + "\(depth) for each group", operand: 1)
+        "'\(Self.name)' has \(channels) input channels in \(group) group\(group == 1 ? "" : "s"), its weights \(w) "
+          + "have \(depth) for each group", operand: 1)
     }
     guard let groupFilters = filters.dividedExactly(by: Dim(group)), groupFilters * Dim(group) == filters else {
       throw TypeError("'\(Self.name)' has \(filters) filters, which \(group) groups do not divide", operand: 1)

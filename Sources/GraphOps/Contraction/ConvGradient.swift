@@ -59,7 +59,9 @@ extension Conv {
     let kernel = (0..<axes).map { _ in random.int(1...3) }
     var conv = Conv()
     conv.sampleWindow(&random, axes: axes)
-    let spatial = kernel.indices.map { kernel[$0] * (conv.dilations.isEmpty ? 1 : conv.dilations[$0]) + random.int(0...4) }
+    let spatial = kernel.indices.map {
+      kernel[$0] * (conv.dilations.isEmpty ? 1 : conv.dilations[$0]) + random.int(0...4)
+    }
     conv.group = random.pick([1, 1, 2, 3])
     let (depth, width) = (random.int(1...3), random.int(1...4))
     let batch = random.int(1...2)

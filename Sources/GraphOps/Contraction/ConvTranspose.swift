@@ -45,7 +45,8 @@ package struct ConvTranspose: WindowOperation {
   func geometry(_ x: TensorType, _ w: TensorType) throws(TypeError) -> Geometry {
     let format = try format()
     guard (3...5).contains(x.rank), w.rank == x.rank else {
-      throw TypeError("'ConvTranspose' takes 1 to 3 spatial axes and weights of the same rank, found \(x) and \(w)", operand: 1)
+      throw TypeError(
+        "'ConvTranspose' takes 1 to 3 spatial axes and weights of the same rank, found \(x) and \(w)", operand: 1)
     }
     let isLast = format == .channelsLast
     let kernel = w.shape[isLast ? 0..<w.rank - 2 : 2..<w.rank].compactMap(\.value)
@@ -117,20 +118,27 @@ package struct ConvTranspose: WindowOperation {
   }
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
-    guard let x = operands[0], let w = operands[1] else { throw TypeError("'ConvTranspose' needs an input and weights") }
-    guard DType.floats.contains(x.dtype) else { throw TypeError("'ConvTranspose' does not take \(x.dtype)", operand: 0) }
+    guard let x = operands[0], let w = operands[1] else {
+      throw TypeError("'ConvTranspose' needs an input and weights")
+    }
+    guard DType.floats.contains(x.dtype) else {
+      throw TypeError("'ConvTranspose' does not take \(x.dtype)", operand: 0)
+    }
     guard x.dtype == w.dtype else {
       throw TypeError("'ConvTranspose' needs operands of one element type, found \(x.dtype) and \(w.dtype)", operand: 1)
     }
     let geometry = try geometry(x, w)
     if operands.count > 2, let b = operands[2], b != TensorType(x.dtype, [geometry.filters]) {
-      throw TypeError("the bias of 'ConvTranspose' is \(b), expected \(TensorType(x.dtype, [geometry.filters]))", operand: 2)
+      throw TypeError(
+        "the bias of 'ConvTranspose' is \(b), expected \(TensorType(x.dtype, [geometry.filters]))", operand: 2)
     }
     return [TensorType(x.dtype, geometry.output)]
   }
 
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
-    guard let x = operands[0], let w = operands[1] else { throw TypeError("'ConvTranspose' needs an input and weights") }
+    guard let x = operands[0], let w = operands[1] else {
+      throw TypeError("'ConvTranspose' needs an input and weights")
+    }
     let bias = operands.count > 2 ? operands[2] : nil
     _ = try inferTypes([x.type, w.type, bias?.type])
     let geometry = try geometry(x.type, w.type)

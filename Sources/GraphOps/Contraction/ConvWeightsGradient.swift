@@ -66,7 +66,8 @@ package struct ConvWeightsGradient: WindowOperation {
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard let x = operands[0], let y = operands[1] else { throw TypeError("'\(Self.name)' needs two operands") }
     let geometry = try geometry([x.type, y.type])
-    guard let window = BoundWindow(geometry.window), let depth = geometry.depth.value, let filters = geometry.filters.value
+    guard let window = BoundWindow(geometry.window), let depth = geometry.depth.value,
+      let filters = geometry.filters.value
     else { throw TypeError("'\(Self.name)' has unknown sizes") }
     let rank = x.shape.count
     let isFirst = geometry.format == .channelsFirst
@@ -127,7 +128,9 @@ package struct ConvWeightsGradient: WindowOperation {
     typealias Axis = ContractionLowering.Axis
     let count = geometry.window.count
     let axes =
-      geometry.window.map { Axis(Dim($0.kernel), .row) } + [Axis(geometry.depth, .row), Axis(geometry.filters, .column)]
+      geometry.window.map { Axis(Dim($0.kernel), .row) } + [
+        Axis(geometry.depth, .row), Axis(geometry.filters, .column),
+      ]
       + [Axis(geometry.batch, .depth)] + geometry.window.map { Axis($0.output, .depth) }
     let (c, m, n) = (count, count + 1, count + 2)
     let spatial = geometry.window.indices.map { axis in

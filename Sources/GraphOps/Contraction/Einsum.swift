@@ -23,9 +23,12 @@ package struct Einsum: Operation {
     let types = types.compactMap { $0 }
     guard let first = types.first else { throw TypeError("'Einsum' needs an operand") }
     for (index, type) in types.enumerated() {
-      guard DType.numbers.contains(type.dtype) else { throw TypeError("'Einsum' does not take \(type.dtype)", operand: index) }
+      guard DType.numbers.contains(type.dtype) else {
+        throw TypeError("'Einsum' does not take \(type.dtype)", operand: index)
+      }
       guard type.dtype == first.dtype else {
-        throw TypeError("'Einsum' needs operands of one element type, found \(first.dtype) and \(type.dtype)", operand: index)
+        throw TypeError(
+          "'Einsum' needs operands of one element type, found \(first.dtype) and \(type.dtype)", operand: index)
       }
     }
     return try EinsumEquation(equation, types)
@@ -62,7 +65,11 @@ package struct Einsum: Operation {
         for number in values.indices {
           var offset = bases[number]
           for axis in reduced.indices { offset += reduced[axis] * innerSteps[number][axis] }
-          if isFloat { product *= values[number].reals[offset] } else { whole = whole &* values[number].integers[offset] }
+          if isFloat {
+            product *= values[number].reals[offset]
+          } else {
+            whole = whole &* values[number].integers[offset]
+          }
         }
         real += product
         integer = integer &+ whole
@@ -75,7 +82,8 @@ package struct Einsum: Operation {
   package static func sample(_ random: inout SampleSource) -> Sample {
     let equation = random.pick([
       "ij,jk->ik", "bij,bjk->bik", "bhqd,bhkd->bhqk", "i,j->ij", "ij->ji", "ii->i", "ij->", "ij->j", "ij,ij->ij",
-      "ij,kj", "...ij,...jk->...ik", "ijk,k->ij", "ab,bc,cd->ad", "iij,jk->ik", "ijx,jk->ik", "...i,...i->...", "aab->ba",
+      "ij,kj", "...ij,...jk->...ik", "ijk,k->ij", "ab,bc,cd->ad", "iij,jk->ik", "ijx,jk->ik", "...i,...i->...",
+      "aab->ba",
       "i,i->", "ij,jk,k->i",
     ])
     let side = equation.split(separator: "-")[0]

@@ -38,7 +38,8 @@ struct EinsumEquation {
       let letters = terms.filter { $0 != .ellipsis }.count
       let hasEllipsis = letters != terms.count
       guard hasEllipsis ? type.rank >= letters : type.rank == letters else {
-        throw fail("has \(letters) label\(letters == 1 ? "" : "s") for operand \(number), found \(type)", operand: number)
+        throw fail(
+          "has \(letters) label\(letters == 1 ? "" : "s") for operand \(number), found \(type)", operand: number)
       }
       let width = type.rank - letters
       spread = max(spread, width)
@@ -122,7 +123,10 @@ struct EinsumEquation {
     return operands.map(spelled).joined(separator: ",") + "->" + spelled(result)
   }
 
-  private enum Term: Hashable { case label(Int), ellipsis }
+  private enum Term: Hashable {
+    case label(Int)
+    case ellipsis
+  }
 
   /// Reads terms up to the arrow or the end.
   private static func terms(

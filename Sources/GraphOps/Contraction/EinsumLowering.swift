@@ -69,7 +69,9 @@ extension Einsum {
         values.append(kept == own ? operands[number] : try emit(step, [operands[number]], &builder))
         labels.append(kept)
       }
-      return [try emit(EinsumEquation(operands: labels, result: equation.result, sizes: equation.sizes), values, &builder)]
+      return [
+        try emit(EinsumEquation(operands: labels, result: equation.result, sizes: equation.sizes), values, &builder)
+      ]
     }
   }
 

@@ -28,7 +28,9 @@ package struct EinsumSpread: Operation {
 
   private func parsed(_ y: TensorType?) throws(TypeError) -> EinsumEquation {
     guard let y else { throw TypeError("'EinsumSpread' needs an operand") }
-    guard DType.numbers.contains(y.dtype) else { throw TypeError("'EinsumSpread' does not take \(y.dtype)", operand: 0) }
+    guard DType.numbers.contains(y.dtype) else {
+      throw TypeError("'EinsumSpread' does not take \(y.dtype)", operand: 0)
+    }
     let equation = try EinsumEquation(self.equation, [TensorType(y.dtype, shape)])
     let wanted = TensorType(y.dtype, equation.result.map { equation.sizes[$0] ?? 1 })
     guard y == wanted else { throw TypeError("'EinsumSpread' has the operand \(y), expected \(wanted)", operand: 0) }

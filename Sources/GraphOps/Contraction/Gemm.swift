@@ -7,7 +7,8 @@ import TensorCore
 
 package struct Gemm: Operation {
   package static let name = "Gemm"
-  package static let summary = "alpha · A' · B' + beta · C with A' and B' the matrices or their transposes; C broadcasts."
+  package static let summary =
+    "alpha · A' · B' + beta · C with A' and B' the matrices or their transposes; C broadcasts."
   package static let operands = [Slot("A"), Slot("B"), Slot("C", .optional)]
   package static let results = [Slot("Y")]
   package static var attributes: [Attribute<Self>] {

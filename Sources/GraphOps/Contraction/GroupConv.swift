@@ -14,7 +14,8 @@ package struct GroupConv: Operation {
   package static var attributes: [Attribute<Self>] {
     [
       Attribute("strides", \.strides, "the step between windows along each spatial axis; empty means 1"),
-      Attribute("dilations", \.dilations, "the step between a window's elements along each spatial axis; empty means 1"),
+      Attribute(
+        "dilations", \.dilations, "the step between a window's elements along each spatial axis; empty means 1"),
     ]
   }
   package static let accuracy = Accuracy.accumulation
@@ -23,7 +24,9 @@ package struct GroupConv: Operation {
   package init() {}
 
   /// The convolution that it is after merging the two last axes.
-  private func merged(_ types: [TensorType?]) throws(TypeError) -> (conv: Conv, geometry: Conv.Geometry, x: TensorType, w: TensorType) {
+  private func merged(_ types: [TensorType?]) throws(TypeError) -> (
+    conv: Conv, geometry: Conv.Geometry, x: TensorType, w: TensorType
+  ) {
     guard let x = types[0], let w = types[1] else { throw TypeError("'GroupConv' needs an input and weights") }
     guard (4...6).contains(x.rank), w.rank == x.rank, x.shape[x.rank - 2] == w.shape[w.rank - 2],
       let group = x.shape[x.rank - 2].value, group > 0
@@ -60,10 +63,13 @@ package struct GroupConv: Operation {
 
   /// That of the convolution with merged axes.
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
-    guard let seed = context.seeds[0], let x = context.operands[0], let w = context.operands[1] else { return [nil, nil] }
+    guard let seed = context.seeds[0], let x = context.operands[0], let w = context.operands[1] else {
+      return [nil, nil]
+    }
     let (conv, geometry, wide, narrow) = try merged([context.type(x), context.type(w)])
     let merged = try context.emit(Reshape(exactly: geometry.output), seed)
-    let toX = try conv.inputGradient(&context, merged, try context.emit(Reshape(exactly: narrow.shape), w), wide, geometry)
+    let toX = try conv.inputGradient(
+      &context, merged, try context.emit(Reshape(exactly: narrow.shape), w), wide, geometry)
     let toW = try conv.weightsGradient(&context, merged, try context.emit(Reshape(exactly: wide.shape), x), geometry)
     return [
       try context.emit(Reshape(exactly: context.type(x).shape), toX),

@@ -7,7 +7,8 @@ import TensorCore
 
 package struct MatMul: Operation {
   package static let name = "MatMul"
-  package static let summary = "The matrix product of the last two axes, batched over the others with broadcasting (numpy's matmul)."
+  package static let summary =
+    "The matrix product of the last two axes, batched over the others with broadcasting (numpy's matmul)."
   package static let operands = [Slot("A"), Slot("B")]
   package static let accuracy = Accuracy.accumulation
   package init() {}
@@ -25,8 +26,8 @@ package struct MatMul: Operation {
     let other = b.shape[b.rank == 1 ? 0 : b.rank - 2]
     guard depth == other else {
       throw TypeError(
-        "the last axis of A (\(depth)) and the \(b.rank == 1 ? "only" : "last but one") axis of B (\(other)) of 'MatMul' "
-          + "differ: \(a) and \(b)", operand: 1)
+        "the last axis of A (\(depth)) and the \(b.rank == 1 ? "only" : "last but one") axis of B (\(other)) of "
+          + "'MatMul' differ: \(a) and \(b)", operand: 1)
     }
     let batch = try broadcast(
       [TensorType(a.dtype, a.shape.dropLast(2)), TensorType(b.dtype, b.shape.dropLast(2))], for: Self.name)
@@ -122,7 +123,9 @@ package struct MatMul: Operation {
 
   /// dA = G · Bᵀ, dB = Aᵀ · G, summed over broadcast batches.
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
-    guard let seed = context.seeds[0], let a = context.operands[0], let b = context.operands[1] else { return [nil, nil] }
+    guard let seed = context.seeds[0], let a = context.operands[0], let b = context.operands[1] else {
+      return [nil, nil]
+    }
     let (aType, bType) = (context.type(a), context.type(b))
     // Vectors become matrices first.
     let a2 = aType.rank == 1 ? try context.emit(Reshape(exactly: [1, aType.shape[0]]), a) : a

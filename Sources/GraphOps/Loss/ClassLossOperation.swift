@@ -33,7 +33,9 @@ extension ClassLossOperation {
 
   /// The type of the loss.
   func lossType(_ operands: [TensorType?]) throws(TypeError) -> TensorType {
-    guard let scores = operands[0], let labels = operands[1] else { throw TypeError("'\(Self.name)' needs two operands") }
+    guard let scores = operands[0], let labels = operands[1] else {
+      throw TypeError("'\(Self.name)' needs two operands")
+    }
     guard DType.floats.contains(scores.dtype) else {
       throw TypeError("'\(Self.name)' does not take \(scores.dtype)", operand: 0)
     }
@@ -46,7 +48,8 @@ extension ClassLossOperation {
     }
     if operands.count > 2, let weights = operands[2], weights != TensorType(scores.dtype, [scores.shape[1]]) {
       throw TypeError(
-        "the weights of '\(Self.name)' are \(weights), expected \(TensorType(scores.dtype, [scores.shape[1]]))", operand: 2)
+        "the weights of '\(Self.name)' are \(weights), expected \(TensorType(scores.dtype, [scores.shape[1]]))",
+        operand: 2)
     }
     guard ["none", "sum", "mean"].contains(reduction) else {
       throw TypeError("'reduction' of '\(Self.name)' is '\(reduction)'", note: "it is 'none', 'sum' or 'mean'")
@@ -129,7 +132,7 @@ extension ClassLossOperation {
     return try parts.total.map { total throws(TypeError) in try context.div(wide, total) } ?? wide
   }
 
-  /// How much each element's weight counts in the loss, given the loss's gradient: `[N, C, d…]` weights times the seed.
+  /// How much each element's weight counts in the loss, given the loss's gradient: weights times the seed, `[N, C, d…]`.
   func seedWeights(
     _ context: inout GradientContext, _ seed: ValueID, _ parts: ClassLoss
   ) throws(TypeError) -> ValueID {

@@ -7,7 +7,8 @@ import TensorCore
 
 package struct NegativeLogLikelihoodLoss: ClassLossOperation {
   package static let name = "NegativeLogLikelihoodLoss"
-  package static let summary = "-input[label] of log-probabilities, weighted by class; its mean, sum, or one for each element."
+  package static let summary =
+    "-input[label] of log-probabilities, weighted by class; its mean, sum, or one for each element."
   package static let operands = [Slot("input"), Slot("target"), Slot("weight", .optional)]
   package static let results = [Slot("loss")]
   package var reduction = "mean"

@@ -26,7 +26,9 @@ package struct SoftmaxCrossEntropyLoss: ClassLossOperation {
   }
 
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
-    guard let scores = operands[0], let labels = operands[1] else { throw TypeError("'\(Self.name)' needs two operands") }
+    guard let scores = operands[0], let labels = operands[1] else {
+      throw TypeError("'\(Self.name)' needs two operands")
+    }
     _ = try inferTypes(operands.map { $0?.type })
     let logs = try LogSoftmax(axis: 1).evaluate([scores])[0]
     let loss = loss(logs, labels, operands.count > 2 ? operands[2] : nil)

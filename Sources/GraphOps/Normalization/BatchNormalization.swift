@@ -8,8 +8,8 @@ import TensorCore
 package struct BatchNormalization: Operation {
   package static let name = "BatchNormalization"
   package static let summary =
-    "(x - mean) / sqrt(var + epsilon) · scale + B for each channel; in training with the batch's own statistics, which "
-    + "also move the running ones."
+    "(x - mean) / sqrt(var + epsilon) · scale + B for each channel; in training with the batch's own statistics, "
+    + "which also move the running ones."
   package static let operands = [Slot("X"), Slot("scale"), Slot("B"), Slot("input_mean"), Slot("input_var")]
   package static let results = [Slot("Y"), Slot("running_mean", .optional), Slot("running_var", .optional)]
   package static var attributes: [Attribute<Self>] {
@@ -67,7 +67,8 @@ package struct BatchNormalization: Operation {
     for position in x.reals.indices {
       let c = channelOf(position)
       x.reals[position] =
-        (x.reals[position] - mean.reals[c]) / (variance.reals[c] + epsilon).squareRoot() * scale.reals[c] + bias.reals[c]
+        (x.reals[position] - mean.reals[c]) / (variance.reals[c] + epsilon).squareRoot() * scale.reals[c]
+        + bias.reals[c]
     }
     return trainingMode ? [x, running, spread] : [x]
   }
@@ -79,8 +80,8 @@ package struct BatchNormalization: Operation {
     return trainingMode ? training(x, channel, column) : inference(x, column)
   }
 
-  /// x · f + (B - mean · f) with f = scale / sqrt(var + epsilon): all but one product and sum is known when the model is
-  /// compiled, and folds into a convolution before it.
+  /// x · f + (B - mean · f) with f = scale / sqrt(var + epsilon): all but one product and sum is known when the model
+  /// is compiled, and folds into a convolution before it.
   private func inference(_ x: TensorType, _ column: [Dim]) -> Lowering {
     .decompose { builder, operands throws(TypeError) in
       let variance = try builder.widened(operands[4])

@@ -7,7 +7,8 @@ import TensorCore
 
 package struct GroupNormalization: Operation {
   package static let name = "GroupNormalization"
-  package static let summary = "(x - mean) / sqrt(variance + epsilon) · scale + bias over groups of channels of each image."
+  package static let summary =
+    "(x - mean) / sqrt(variance + epsilon) · scale + bias over groups of channels of each image."
   package static let operands = [Slot("X"), Slot("scale"), Slot("bias")]
   package static let results = [Slot("Y")]
   package static var attributes: [Attribute<Self>] {

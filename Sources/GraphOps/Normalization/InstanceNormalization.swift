@@ -7,7 +7,8 @@ import TensorCore
 
 package struct InstanceNormalization: Operation {
   package static let name = "InstanceNormalization"
-  package static let summary = "(x - mean) / sqrt(variance + epsilon) · scale + B over the spatial axes of each channel and image."
+  package static let summary =
+    "(x - mean) / sqrt(variance + epsilon) · scale + B over the spatial axes of each channel and image."
   package static let operands = [Slot("input"), Slot("scale"), Slot("B")]
   package static var attributes: [Attribute<Self>] {
     [

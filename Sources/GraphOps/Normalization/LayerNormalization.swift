@@ -49,7 +49,9 @@ package struct LayerNormalization: Operation {
       let inverse = 1 / (variance + epsilon).squareRoot()
       means.append(mean)
       deviations.append(inverse)
-      for index in 0..<width { x.reals[start + index] = (x.reals[start + index] - mean) * inverse * scale[index] + bias[index] }
+      for index in 0..<width {
+        x.reals[start + index] = (x.reals[start + index] - mean) * inverse * scale[index] + bias[index]
+      }
     }
     guard statistics else { return [x] }
     let shape = types[1].shape.compactMap(\.value)
@@ -62,7 +64,9 @@ package struct LayerNormalization: Operation {
   }
 
   package func lower(_ types: NodeTypes) -> Lowering {
-    guard let x = types.operands[0], let axes = try? rowAxes(x, axis, types.operands, for: Self.name) else { return .leaf }
+    guard let x = types.operands[0], let axes = try? rowAxes(x, axis, types.operands, for: Self.name) else {
+      return .leaf
+    }
     return .decompose { builder, operands throws(TypeError) in
       let parts = try builder.standardize(try builder.widened(operands[0]), Array(axes), epsilon: epsilon)
       var y = try builder.emit(Mul(), parts.centred, parts.scale)
@@ -96,7 +100,8 @@ package struct LayerNormalization: Operation {
         try context.unbroadcast(try context.emit(Mul(), wide, n), to: scale), to: type.dtype),
     ]
     if context.operands.count > 2 {
-      gradients.append(try context.operands[2].map { bias throws(TypeError) in try context.unbroadcast(seed, to: bias) })
+      gradients.append(
+        try context.operands[2].map { bias throws(TypeError) in try context.unbroadcast(seed, to: bias) })
     }
     return gradients
   }

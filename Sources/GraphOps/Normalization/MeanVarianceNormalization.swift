@@ -43,7 +43,9 @@ package struct MeanVarianceNormalization: Operation {
       }
       let mean = group.reduce(0) { $0 + x.reals[$1] } / Double(group.count)
       let variance = group.reduce(0) { $0 + (x.reals[$1] - mean) * (x.reals[$1] - mean) } / Double(group.count)
-      for position in group { result.reals[position] = (x.reals[position] - mean) / (variance.squareRoot() + Self.epsilon) }
+      for position in group {
+        result.reals[position] = (x.reals[position] - mean) / (variance.squareRoot() + Self.epsilon)
+      }
     }
     return [result]
   }

@@ -40,7 +40,9 @@ package struct RMSNormalization: Operation {
   }
 
   package func lower(_ types: NodeTypes) -> Lowering {
-    guard let x = types.operands[0], let axes = try? rowAxes(x, axis, types.operands, for: Self.name) else { return .leaf }
+    guard let x = types.operands[0], let axes = try? rowAxes(x, axis, types.operands, for: Self.name) else {
+      return .leaf
+    }
     return .decompose { builder, operands throws(TypeError) in
       let value = try builder.widened(operands[0])
       let square = try builder.mean(try builder.emit(Mul(), value, value), Array(axes))

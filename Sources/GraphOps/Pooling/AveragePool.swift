@@ -9,7 +9,9 @@ package struct AveragePool: PoolOperation {
   package static let name = "AveragePool"
   package static let summary = "The mean of each window of each channel."
   package static var attributes: [Attribute<Self>] {
-    poolAttributes() + [Attribute("count_include_pad", \.countIncludePad, "whether padding counts as elements of value 0")]
+    poolAttributes() + [
+      Attribute("count_include_pad", \.countIncludePad, "whether padding counts as elements of value 0")
+    ]
   }
   package var kernelShape: [Int] = []
   package var strides: [Int] = []

@@ -120,7 +120,8 @@ package struct PoolGradient: PoolOperation {
 
   package static func sample(_ random: inout SampleSource) -> Sample {
     let forward = AveragePool.sample(&random)
-    guard let pool = forward.operation as? AveragePool, let x = forward.operands[0], let shape = try? pool.pooledShape(x)
+    guard let pool = forward.operation as? AveragePool, let x = forward.operands[0],
+      let shape = try? pool.pooledShape(x)
     else { return forward }
     var operation = PoolGradient(pool, of: x.shape)
     operation.divisor = random.pick(["none", "inside", "padded"])

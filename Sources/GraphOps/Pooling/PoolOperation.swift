@@ -27,12 +27,14 @@ extension PoolOperation {
     guard let x else { throw TypeError("'\(Self.name)' needs an operand") }
     let format = try format()
     guard Self.domain.contains(x.dtype) else { throw TypeError("'\(Self.name)' does not take \(x.dtype)", operand: 0) }
-    guard x.rank >= 3 else { throw TypeError("'\(Self.name)' needs a spatial axis (rank 3 or more), found \(x)", operand: 0) }
+    guard x.rank >= 3 else {
+      throw TypeError("'\(Self.name)' needs a spatial axis (rank 3 or more), found \(x)", operand: 0)
+    }
     let sizes = Array(x.shape[format.spatial(rank: x.rank)])
     guard kernelShape.count == sizes.count else {
       throw TypeError(
-        "'kernel_shape' of '\(Self.name)' is \(kernelShape), expected \(sizes.count) number\(sizes.count == 1 ? "" : "s") "
-          + "for the spatial axes of \(x)")
+        "'kernel_shape' of '\(Self.name)' is \(kernelShape), expected \(sizes.count) number"
+          + "\(sizes.count == 1 ? "" : "s") for the spatial axes of \(x)")
     }
     return (format, try window(sizes, kernel: kernelShape))
   }

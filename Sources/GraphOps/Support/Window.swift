@@ -92,7 +92,8 @@ extension WindowOperation {
     [
       Attribute("kernel_shape", \.kernelShape, "the window's size along each spatial axis"),
       Attribute("strides", \.strides, "the step between windows along each spatial axis; empty means 1"),
-      Attribute("dilations", \.dilations, "the step between a window's elements along each spatial axis; empty means 1"),
+      Attribute(
+        "dilations", \.dilations, "the step between a window's elements along each spatial axis; empty means 1"),
       Attribute("pads", \.pads, "padding: the starts of all spatial axes, then the ends; empty means 0"),
       Attribute("auto_pad", \.autoPad, "NOTSET (use `pads`), SAME_UPPER, SAME_LOWER or VALID"),
       Attribute("data_format", \.dataFormat, "channels_first (N, C, spatial…) or channels_last (N, spatial…, C)"),
