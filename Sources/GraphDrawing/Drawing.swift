@@ -45,7 +45,10 @@ package struct Drawing: Sendable {
     }
   }
 
-  package enum End: Sendable, Hashable { case node(Int), group(Int) }
+  package enum End: Sendable, Hashable {
+    case node(Int)
+    case group(Int)
+  }
 
   package struct Edge: Sendable {
     package var from: End

@@ -68,7 +68,8 @@ struct NamedOutline {
           (right - 6, y), (x, middle.y + 4), (middle.x - 2, middle.y + 2), (x + 6, bottom), (right, middle.y - 4),
           (middle.x + 2, middle.y - 2),
         ], attributes)
-    case "tri", "extract", "triangle": return outline.polygon([(middle.x, y), (right, bottom), (x, bottom)], attributes)
+    case "tri", "extract", "triangle":
+      return outline.polygon([(middle.x, y), (right, bottom), (x, bottom)], attributes)
     case "flip-tri", "manual-file", "flipped-triangle":
       return outline.polygon([(x, y), (right, y), (middle.x, bottom)], attributes)
     case "notch-rect", "card", "notched-rectangle":
@@ -111,7 +112,8 @@ struct NamedOutline {
       let arc = "A8,\(n(frame.height / 2)) 0 0"
       let (a, b) = (n(x + 8), n(right - 8))
       return lines(
-        "M\(a),\(n(y))H\(b)\(arc) 1 \(b),\(n(bottom))H\(a)\(arc) 1 \(a),\(n(y))ZM\(b),\(n(y))\(arc) 0 \(b),\(n(bottom))")
+        "M\(a),\(n(y))H\(b)\(arc) 1 \(b),\(n(bottom))H\(a)\(arc) 1 \(a),\(n(y))ZM\(b),\(n(y))\(arc) 0 \(b),\(n(bottom))"
+      )
     case "lin-cyl", "disk", "lined-cylinder":
       return outline.svg(.cylinder, attributes: attributes)
         + lines("M\(n(x)),\(n(y + 14))A\(n(frame.width / 2)),8 0 0 0 \(n(right)),\(n(y + 14))")

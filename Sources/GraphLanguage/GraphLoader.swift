@@ -33,7 +33,8 @@ private struct GraphLoader {
     }
     guard chain.count < GraphLoader.chainLimit else {
       diagnostics.append(
-        Diagnostic(.error, "include-depth", "more than \(GraphLoader.chainLimit) files include one another", at: origin))
+        Diagnostic(.error, "include-depth", "more than \(GraphLoader.chainLimit) files include one another", at: origin)
+      )
       return nil
     }
     chain.append(path)

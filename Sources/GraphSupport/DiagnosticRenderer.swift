@@ -77,10 +77,16 @@ package struct DiagnosticRenderer: Sendable {
 
   private func prefix(_ text: String, _ width: Int) -> String {
     var left = width
-    return String(text.prefix { left -= $0.displayWidth; return left >= 0 })
+    return String(
+      text.prefix {
+        left -= $0.displayWidth
+        return left >= 0
+      })
   }
 
-  private func suffix(_ text: String, _ width: Int) -> String { String(prefix(String(text.reversed()), width).reversed()) }
+  private func suffix(_ text: String, _ width: Int) -> String {
+    String(prefix(String(text.reversed()), width).reversed())
+  }
 
   /// Control characters would let a file write escape sequences to the terminal.
   private func printable(_ text: String) -> String {
@@ -96,7 +102,13 @@ package struct DiagnosticRenderer: Sendable {
     return String(result)
   }
 
-  fileprivate enum Style: String { case bold = "1", red = "1;31", yellow = "1;33", cyan = "1;36", green = "32" }
+  fileprivate enum Style: String {
+    case bold = "1"
+    case red = "1;31"
+    case yellow = "1;33"
+    case cyan = "1;36"
+    case green = "32"
+  }
 
   private func style(_ text: String, _ style: Style) -> String {
     color ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text

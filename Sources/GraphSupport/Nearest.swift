@@ -32,7 +32,9 @@ private func editDistance(_ a: [Character], _ foldedA: [String], _ b: [Character
     for j in b.indices {
       let change = a[i] == b[j] ? 0 : foldedA[i] == foldedB[j] ? 1 : 2
       var cost = min(previous[j] + change, previous[j + 1] + 2, row[j] + 2)
-      if i > 0, j > 0, foldedA[i] == foldedB[j - 1], foldedA[i - 1] == foldedB[j] { cost = min(cost, before[j - 1] + 2) }
+      if i > 0, j > 0, foldedA[i] == foldedB[j - 1], foldedA[i - 1] == foldedB[j] {
+        cost = min(cost, before[j - 1] + 2)
+      }
       row.append(cost)
     }
     before = previous

@@ -51,7 +51,8 @@ import Testing
   }
 
   @Test func linesBeforeTheOperationAreTheTitle() throws {
-    let file = try read("graph TD\nA[\"数据采集<br/>second line<br>ReadCSV('a.csv')<BR />Clean\"]\nB[\"a title (x)\"]\nC[42]")
+    let file = try read(
+      "graph TD\nA[\"数据采集<br/>second line<br>ReadCSV('a.csv')<BR />Clean\"]\nB[\"a title (x)\"]\nC[42]")
     let box = try #require(file.diagram.box("A"))
     #expect(box.label?.title == "数据采集\nsecond line")
     #expect(box.operations.map(describe) == ["ReadCSV('a.csv')", "Clean"])

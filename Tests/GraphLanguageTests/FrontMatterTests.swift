@@ -40,20 +40,24 @@ import Testing
     #expect(matter.operations.first?.operations.count == 2)
   }
 
-  @Test(arguments: [
-    ("titel: x", "2:1", "unknown key 'titel' in the front matter", "title"),
-    ("dims: {N: 5..1}", "2:11", "the range of 'N' ends before it begins", nil),
-    ("dims: {N: x}", "2:11", "found 'x' for the dim 'N', expected a size or a range such as 1..64", nil),
-    ("dims: {N: {fats: 1}}", "2:12", "unknown key 'fats' in the dim 'N'", "fast"),
-    ("dims: {N: {range: 1..4, fast: 9}}", "2:31", "'fast' is outside of the range of 'N'", nil),
-    ("seed: many", "2:7", "'seed' must be a whole number", nil),
-    ("weights: {fil: x}", "2:11", "unknown key 'fil' in 'weights'", "file"),
-    ("stages: {ab: Fit}", "2:10", "there is no box 'ab' in the diagram", "abc"),
-    ("stages:\n  abc: Fit(", "3:11", "the bracket is not closed, expected a value", nil),
-    ("stages:\n  abc: {x: y}", "3:8", "'abc' must be bound to an operation such as 'Dense(10)', or to a list of them", nil),
-    ("a: &x 1", "2:4", "anchors ('&name') are not read", nil),
-    ("title: [x", "2:10", "not valid YAML: did not find expected ',' or ']'", nil),
-  ] as [(String, String, String, String?)])
+  @Test(
+    arguments: [
+      ("titel: x", "2:1", "unknown key 'titel' in the front matter", "title"),
+      ("dims: {N: 5..1}", "2:11", "the range of 'N' ends before it begins", nil),
+      ("dims: {N: x}", "2:11", "found 'x' for the dim 'N', expected a size or a range such as 1..64", nil),
+      ("dims: {N: {fats: 1}}", "2:12", "unknown key 'fats' in the dim 'N'", "fast"),
+      ("dims: {N: {range: 1..4, fast: 9}}", "2:31", "'fast' is outside of the range of 'N'", nil),
+      ("seed: many", "2:7", "'seed' must be a whole number", nil),
+      ("weights: {fil: x}", "2:11", "unknown key 'fil' in 'weights'", "file"),
+      ("stages: {ab: Fit}", "2:10", "there is no box 'ab' in the diagram", "abc"),
+      ("stages:\n  abc: Fit(", "3:11", "the bracket is not closed, expected a value", nil),
+      (
+        "stages:\n  abc: {x: y}", "3:8",
+        "'abc' must be bound to an operation such as 'Dense(10)', or to a list of them", nil
+      ),
+      ("a: &x 1", "2:4", "anchors ('&name') are not read", nil),
+      ("title: [x", "2:10", "not valid YAML: did not find expected ',' or ']'", nil),
+    ] as [(String, String, String, String?)])
   func errors(_ text: String, _ place: String, _ message: String, _ fixIt: String?) throws {
     let (_, diagnostics) = parseGraph("---\n\(text)\n---\ngraph TD\nabc", path: "t.graph")
     let messages = diagnostics.map(\.message)

@@ -57,7 +57,8 @@ func summary(_ diagram: Diagram) -> [String] {
   }
   for subgraph in diagram.subgraphs {
     lines.append(
-      "subgraph \(subgraph.id) \(subgraph.title?.text ?? "") \(subgraph.members) \(String(describing: subgraph.direction))")
+      "subgraph \(subgraph.id) \(subgraph.title?.text ?? "") \(subgraph.members) \(String(describing: subgraph.direction))"
+    )
   }
   lines += diagram.styles.map(\.text)
   return lines + [diagram.accessibleTitle ?? "", diagram.accessibleDescription ?? ""]

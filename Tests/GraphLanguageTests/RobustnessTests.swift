@@ -7,10 +7,13 @@ import Testing
 
 @Suite struct RobustnessTests {
   @Test func mutatedFiles() throws {
-    let seeds = try (MermaidCase.load("accept") + MermaidCase.load("reject")).map { Array($0.text.utf8) } + [Array(whole.utf8)]
+    let seeds =
+      try (MermaidCase.load("accept") + MermaidCase.load("reject")).map { Array($0.text.utf8) } + [Array(whole.utf8)]
     let parts = [
-      "-->", "--", "==", "-.", "~~~", "|", "[", "]", "(", ")", "{", "}", "\"", "`", "'", ";", "\n", " ", "&", ":::", "@{",
-      "%%", "%%{", "end", "subgraph ", "style ", "click ", "direction TB", "<br/>", "#quot;", "数据", "\u{0}", "\r", "---\n",
+      "-->", "--", "==", "-.", "~~~", "|", "[", "]", "(", ")", "{", "}", "\"", "`", "'", ";", "\n", " ", "&", ":::",
+      "@{",
+      "%%", "%%{", "end", "subgraph ", "style ", "click ", "direction TB", "<br/>", "#quot;", "数据", "\u{0}", "\r",
+      "---\n",
       "f(", "1x", "**", "😀", "\u{FEFF}", "accDescr {",
     ].map { Array($0.utf8) }
     var state: UInt64 = 42
@@ -50,7 +53,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "[", "(", "{", "[[", "((", "\"", "-- ", "== ", "-. ", "@{", "subgraph a\n", "A & ", "A-->", "|", "%%{", "direction TB ",
+    "[", "(", "{", "[[", "((", "\"", "-- ", "== ", "-. ", "@{", "subgraph a\n", "A & ", "A-->", "|", "%%{",
+    "direction TB ",
     "accDescr {", "<a ", "click A ", "#", "`", ":::", "x@", "A[\"", "style ", "\n", " ", ";",
   ])
   func longRunsTakeNoTime(_ part: String) {

@@ -56,7 +56,9 @@ extension DrawingLayout {
       }
       for (group, frame) in groups.enumerated() {
         let isInside = drawing.isInside(drawing.nodes[a].group, group)
-        if isInside ? !frame.contains(first) : frame.intersects(first) { problems.append("node \(a) and group \(group)") }
+        if isInside ? !frame.contains(first) : frame.intersects(first) {
+          problems.append("node \(a) and group \(group)")
+        }
       }
       for (edge, route) in routes.enumerated() {
         let ends = [drawing.edges[edge].from, drawing.edges[edge].to]
@@ -71,7 +73,9 @@ extension DrawingLayout {
     for (a, first) in groups.enumerated() {
       for (b, second) in groups.enumerated() where b > a {
         let isNested = drawing.isInside(drawing.groups[b].parent, a)
-        if isNested ? !first.contains(second) : first.intersects(second) { problems.append("group \(a) and group \(b)") }
+        if isNested ? !first.contains(second) : first.intersects(second) {
+          problems.append("group \(a) and group \(b)")
+        }
       }
     }
     return problems
@@ -108,7 +112,8 @@ extension Frame {
       let t = Double(step) / 16
       // The curve eases along the rank; see `ArrowPath`.
       let eased = t * t * (3 - 2 * t)
-      let point = isVertical
+      let point =
+        isVertical
         ? Point(x: p.x + (q.x - p.x) * eased, y: p.y + (q.y - p.y) * t)
         : Point(x: p.x + (q.x - p.x) * t, y: p.y + (q.y - p.y) * eased)
       if point.x > x, point.x < x + width, point.y > y, point.y < y + height { return true }

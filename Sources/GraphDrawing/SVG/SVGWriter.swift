@@ -57,7 +57,8 @@ private struct SVGWriter {
     var y = centre.y - Double(lines.count - 1) / 2 * TextMetrics.lineHeight + TextMetrics.baseline
     let styled = style.isEmpty ? "" : " style=\"\(escaped(style))\""
     for line in lines {
-      text += "<text class=\"\(line.style.rawValue)\(halo ? " halo" : "")\" x=\"\(n(centre.x))\" y=\"\(n(y))\"\(styled)>"
+      text +=
+        "<text class=\"\(line.style.rawValue)\(halo ? " halo" : "")\" x=\"\(n(centre.x))\" y=\"\(n(y))\"\(styled)>"
       text += "\(escaped(line.text))</text>\n"
       y += TextMetrics.lineHeight
     }
@@ -79,7 +80,8 @@ private struct SVGWriter {
     guard case .node(let node) = edge.from else { return }
     let frame = layout.nodes[node]
     let (x, y) = (frame.x + frame.width, frame.centre.y)
-    text += arrow(edge, "M\(n(x)),\(n(y - 8))C\(n(x + 40)),\(n(y - 26)) \(n(x + 40)),\(n(y + 26)) \(n(x + 5)),\(n(y + 9))")
+    text += arrow(
+      edge, "M\(n(x)),\(n(y - 8))C\(n(x + 40)),\(n(y - 26)) \(n(x + 40)),\(n(y + 26)) \(n(x + 5)),\(n(y + 9))")
     let width = TextMetrics.size(edge.label).width
     add(edge.label, centre: Point(x: x + 38 + width / 2, y: y), halo: true)
   }

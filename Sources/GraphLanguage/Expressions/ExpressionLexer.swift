@@ -155,18 +155,17 @@ struct ExpressionLexer {
     case "≤": return "<="
     case "≥": return ">="
     case "≠": return "!="
-    case "（", "）", "，", "：", "＝", "【", "】", "‘", "’", "“", "”":
-      let ascii: [Unicode.Scalar: String] = [
-        "（": "(", "）": ")", "，": ",", "：": ":", "＝": "=", "【": "[", "】": "]", "‘": "'", "’": "'", "“": "'", "”": "'",
-      ]
-      throw ExpressionFailure(
-        message: "found '\(scalar)', which is not part of an operation", range: position - 1..<position,
-        fixIt: ascii[scalar])
     default:
       throw ExpressionFailure(
-        message: "found '\(scalar)', which is not part of an operation", range: position - 1..<position)
+        message: "found '\(scalar)', which is not part of an operation", range: position - 1..<position,
+        fixIt: ExpressionLexer.plainSigns[scalar])
     }
   }
+
+  /// What is meant by signs that an East Asian keyboard gives.
+  private static let plainSigns: [Unicode.Scalar: String] = [
+    "（": "(", "）": ")", "，": ",", "＝": "=", "【": "[", "】": "]", "‘": "'", "’": "'", "“": "'", "”": "'",
+  ]
 
   private func digit(_ index: Int) -> Bool { index < text.count && text[index].isASCIIDigit }
 

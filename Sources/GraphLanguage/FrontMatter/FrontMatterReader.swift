@@ -152,7 +152,8 @@ struct FrontMatterReader {
       }
     }
     report(
-      "front-matter", "found '\(text.prefix(40))' for the dim '\(name.value)', expected a size or a range such as 1..64",
+      "front-matter",
+      "found '\(text.prefix(40))' for the dim '\(name.value)', expected a size or a range such as 1..64",
       yaml.range(node))
     return nil
   }

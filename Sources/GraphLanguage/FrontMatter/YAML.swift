@@ -162,7 +162,7 @@ private struct ScalarWalk {
         return (index..<index + 1, end)
       }
     }
-    if (quote == "|" || quote == ">"), index > 0, text[index - 1] == "\n", text[index] == " ", scalar != " " {
+    if quote == "|" || quote == ">", index > 0, text[index - 1] == "\n", text[index] == " ", scalar != " " {
       var end = index
       while end < text.count, text[end] == " " { end += 1 }
       return step(scalar, at: end, quote: quote)

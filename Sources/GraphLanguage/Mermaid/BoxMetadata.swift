@@ -23,7 +23,12 @@ struct BoxMetadata {
     guard let root = yaml.root, !root.isNull else {
       return .failure(Label.Problem(message: "found no values between '@{' and '}'", range: written.range))
     }
-    guard let mapping = root.mapping else { return .success(result) }
+    guard let mapping = root.mapping else {
+      if root.isScalar, written.trimmed(0..<written.count).contains(where: { written[$0] == "\n" }) {
+        return .failure(Label.Problem(message: "expected 'key: value' lines", range: yaml.range(root)))
+      }
+      return .success(result)
+    }
     var hasPicture = false
     for (key, value) in mapping {
       switch key.string {
@@ -104,12 +109,14 @@ extension BoxShape {
 }
 
 extension Node {
+  var isScalar: Bool { if case .scalar = self { true } else { false } }
+
   /// A scalar that JSON's YAML schema reads as a string.
   var isText: Bool {
     guard case .scalar(let scalar) = self else { return false }
     if scalar.style != .plain && scalar.style != .any { return true }
     let text = scalar.string
-    if ["null", "Null", "NULL", "~", "", "true", "True", "TRUE", "false", "False", "FALSE"].contains(text) { return false }
+    if isNull || ["true", "True", "TRUE", "false", "False", "FALSE"].contains(text) { return false }
     return Double(text) == nil && Int(text) == nil
   }
 

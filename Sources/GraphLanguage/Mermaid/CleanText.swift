@@ -145,7 +145,8 @@ struct CleanText {
     var index = 0
     while index < text.count {
       let mark = skipSpace(index)
-      if mark + 2 < text.count, text[mark] == "%", text[mark + 1] == "%", text[mark + 2] != "{", text[mark + 2] != "\n" {
+      if mark + 2 < text.count, text[mark] == "%", text[mark + 1] == "%", text[mark + 2] != "{", text[mark + 2] != "\n"
+      {
         let end = text.scalars[mark...].firstIndex(of: "\n") ?? text.count
         comments.append(FlowComment(text: text.string(text.trimmed(mark..<end)), range: text.range(mark..<end)))
         result.append(text, copied..<index)

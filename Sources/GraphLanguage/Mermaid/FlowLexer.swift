@@ -18,14 +18,14 @@ struct FlowLexer {
   let text: MappedText
   private(set) var position = 0
   private(set) var modes: [Mode] = [.diagram]
-  private var isFirstGraph = true
+  var isFirstGraph = true
   private var isDone = false
   /// The last run of white space looked at, so that a long one is walked once.
   private var spaceRun = 0..<0
   /// The run without spaces and quotes last searched for an edge id, and the end of that id.
   private var idRun = 0..<0
   private var idEnd: Int?
-  private let directions: DirectionIndex
+  let directions: DirectionIndex
 
   init(_ text: MappedText) {
     self.text = text
@@ -58,13 +58,13 @@ struct FlowLexer {
     }
   }
 
-  private enum Match {
+  enum Match {
     case token(FlowTokenKind, Int)
     case skip(Int)
     case none
   }
 
-  private mutating func match() -> Match {
+  mutating func match() -> Match {
     switch modes.last ?? .diagram {
     case .diagram: return matchDiagram()
     case .header: return matchHeader() ?? matchCommon()
@@ -111,102 +111,7 @@ struct FlowLexer {
 
   // MARK: Modes
 
-  private mutating func matchDiagram() -> Match {
-    guard position < text.count else { return .token(.endOfFile, position) }
-    if let mode = matchAccessibility() { return mode }
-    if at("@{") { return push(.metadata, .metadataOpen, 2) }
-    if at("call"), isSpace(position + 4) { return push(.callbackName, nil, spaceEnd(position + 4) - position) }
-    if at("\"`") { return push(.markdown, nil, 2) }
-    if at("\"") { return push(.string, nil, 1) }
-    if let keyword = matchKeyword() { return keyword }
-    if let (direction, end) = directions.statement(at: position) { return .token(.directionStatement(direction), end) }
-    if let end = linkIDEnd() { return .token(.linkID, end) }
-    if let end = run(\.isASCIIDigit) { return .token(.number, end) }
-    if at("#") { return .token(.hash, position + 1) }
-    if at(":::") { return .token(.styleSeparator, position + 3) }
-    if let mark = matchMark() { return mark }
-    if let arrow = matchArrow() { return arrow }
-    if at("(-") { return push(.ellipseText, .ellipseOpen, 2) }
-    if at("([") { return push(.text, .stadiumOpen, 2) }
-    if at("[[") { return push(.text, .subroutineOpen, 2) }
-    if at("[|") { return .token(.propertyOpen, position + 2) }
-    if at(">") { return push(.text, .tagEnd, 1) }
-    if let bracket = matchOpening() { return bracket }
-    if at("<") { return .token(.tagStart, position + 1) }
-    if at("^") { return .token(.up, position + 1) }
-    if at("\\|") { return .token(.backslashPipe, position + 2) }
-    if at("v"), isWordEnd(position + 1) { return .token(.down, position + 1) }
-    if let end = nodeStringEnd() { return .token(.nodeString, end) }
-    if at("-") { return .token(.minus, position + 1) }
-    if text[position].isMermaidLetter { return .token(.unicodeLetter, position + 1) }
-    if at("|") { return push(.text, .pipe, 1) }
-    if let bracket = matchSimpleOpening() { return bracket }
-    if let end = run({ $0 == "\n" }) { return .token(.newline, end) }
-    if isSpace(position) { return .token(.space, position + 1) }
-    return .none
-  }
-
-  /// `accTitle:`, `accDescr:` and `accDescr {`.
-  private mutating func matchAccessibility() -> Match? {
-    for (word, mark, mode, token) in [
-      ("accTitle", ":" as Unicode.Scalar, Mode.accTitle, FlowTokenKind.accTitle as FlowTokenKind?),
-      ("accDescr", ":", .accDescription, .accDescription), ("accDescr", "{", .accDescriptionBlock, nil),
-    ] where at(word) {
-      let sign = spaceEnd(position + word.utf8.count)
-      if sign < text.count, text[sign] == mark { return push(mode, token, spaceEnd(sign + 1) - position) }
-    }
-    return nil
-  }
-
-  private mutating func matchKeyword() -> Match? {
-    if atWord("style") { return .token(.style, position + 5) }
-    if atWord("default") { return .token(.default, position + 7) }
-    if atWord("linkStyle") { return .token(.linkStyle, position + 9) }
-    if atWord("interpolate") { return .token(.interpolate, position + 11) }
-    if atWord("classDef") { return .token(.classDef, position + 8) }
-    if atWord("class") { return .token(.class, position + 5) }
-    if at("href"), isSpace(position + 4) { return .token(.href, position + 5) }
-    if at("click"), isSpace(position + 5) { return push(.click, nil, spaceEnd(position + 5) - position) }
-    for word in ["flowchart-elk", "graph", "flowchart"] where atWord(word) {
-      if isFirstGraph {
-        isFirstGraph = false
-        return push(.header, .graph, word.utf8.count)
-      }
-      return .token(.graph, position + word.utf8.count)
-    }
-    if atWord("subgraph") { return .token(.subgraph, position + 8) }
-    if atWord("end") { return .token(.end, spaceEnd(position + 3)) }
-    for word in ["_self", "_blank", "_parent", "_top"] where atWord(word) {
-      return .token(.linkTarget, position + word.utf8.count)
-    }
-    return nil
-  }
-
-  private func matchMark() -> Match? {
-    let kind: FlowTokenKind? =
-      switch text[position] {
-      case ":": .colon
-      case "&": .ampersand
-      case ";": .semicolon
-      case ",": .comma
-      case "*": .star
-      default: nil
-      }
-    return kind.map { .token($0, position + 1) }
-  }
-
-  private mutating func matchArrow() -> Match? {
-    if let end = solidLink(closing: true) { return .token(.link, end) }
-    if let end = solidLink(closing: false) { return push(.edgeText, .startLink, end - position) }
-    if let end = thickLink(closing: true) { return .token(.link, end) }
-    if let end = thickLink(closing: false) { return push(.thickEdgeText, .startLink, end - position) }
-    if let end = dottedLink(closing: true) { return .token(.link, end) }
-    if let end = dottedLink(closing: false) { return push(.dottedEdgeText, .startLink, end - position) }
-    if let end = invisibleLink() { return .token(.link, end) }
-    return nil
-  }
-
-  private mutating func matchHeader() -> Match? {
+  mutating func matchHeader() -> Match? {
     let start = spaceEnd(position)
     if let last = text.scalars[position..<start].lastIndex(of: "\n") {
       modes.removeLast()
@@ -223,88 +128,13 @@ struct FlowLexer {
     return nil
   }
 
-  private mutating func matchString() -> Match {
-    if at("\"`") { return push(.markdown, nil, 2) }
-    if let end = run({ $0 != "\"" }) { return .token(.string, end) }
-    return at("\"") ? pop(nil, 1) : .none
-  }
-
-  private mutating func matchMarkdown() -> Match {
-    if let end = run({ $0 != "`" && $0 != "\"" }) { return .token(.markdown, end) }
-    if at("`\"") { return pop(nil, 2) }
-    return matchCommon()
-  }
-
-  private mutating func matchText() -> Match {
-    if let quoted = matchQuote() { return quoted }
-    if let end = invisibleLink() { return .token(.link, end) }
-    if at("(-") { return push(.ellipseText, .ellipseOpen, 2) }
-    if at("])") { return pop(.stadiumClose, 2) }
-    if at("([") { return push(.text, .stadiumOpen, 2) }
-    if at("]]") { return pop(.subroutineClose, 2) }
-    if at("[[") { return push(.text, .subroutineOpen, 2) }
-    if at(")]") { return pop(.cylinderClose, 2) }
-    if at("[(") { return push(.text, .cylinderOpen, 2) }
-    if at(")))") { return pop(.doubleCircleClose, 3) }
-    if let bracket = matchOpening() { return bracket }
-    if at("|") { return pop(.pipe, 1) }
-    if at(")") { return pop(.roundClose, 1) }
-    if at("]") { return pop(.squareClose, 1) }
-    if at("}") { return pop(.braceClose, 1) }
-    if let bracket = matchSimpleOpening() { return bracket }
-    if let end = run({ !FlowLexer.isBracket($0) && $0 != "|" && $0 != "\"" }) { return .token(.text, end) }
-    return .none
-  }
-
-  private mutating func matchTrapezoidText() -> Match {
-    if let quoted = matchQuote() { return quoted }
-    if let end = invisibleLink() { return .token(.link, end) }
-    if position + 1 < text.count, text[position + 1] == "]", "\\(?=])".unicodeScalars.contains(text[position]) {
-      return pop(.trapezoidClose, 2)
-    }
-    if at("/]") { return pop(.invertedTrapezoidClose, 2) }
-    if position < text.count, text[position] == "/" || text[position] == "\\" { return .token(.text, position + 1) }
-    if let end = run({ !FlowLexer.isBracket($0) && $0 != "/" && $0 != "\\" }) { return .token(.text, end) }
-    return matchCommon()
-  }
-
-  private mutating func matchEllipseText() -> Match {
-    if let quoted = matchQuote() { return quoted }
-    if let end = invisibleLink() { return .token(.link, end) }
-    if position + 1 < text.count, text[position + 1] == ")", "-/)".unicodeScalars.contains(text[position]) {
-      return pop(.ellipseClose, 2)
-    }
-    if let end = run({ !FlowLexer.isBracket($0) }, limit: 1) { return .token(.text, end) }
-    return matchCommon()
-  }
-
-  private mutating func matchEdgeText(
-    _ closing: Int?, _ isText: (_ character: Unicode.Scalar, _ next: Unicode.Scalar) -> Bool
-  ) -> Match {
-    if let quoted = matchQuote() { return quoted }
-    if let closing { return pop(.link, closing - position) }
-    guard position < text.count else { return .none }
-    let next = position + 1 < text.count ? text[position + 1] : " "
-    return isText(text[position], next) ? .token(.edgeText, position + 1) : matchCommon()
-  }
-
-  /// What Mermaid reads in every mode.
-  private mutating func matchCommon() -> Match {
-    if let quoted = matchQuote() { return quoted }
-    if let end = invisibleLink() { return .token(.link, end) }
-    if at("(-") { return push(.ellipseText, .ellipseOpen, 2) }
-    if at("([") { return push(.text, .stadiumOpen, 2) }
-    if at("[[") { return push(.text, .subroutineOpen, 2) }
-    return matchOpening() ?? matchSimpleOpening() ?? .none
-  }
-
-  private mutating func matchQuote() -> Match? {
+  mutating func matchQuote() -> Match? {
     if at("\"`") { return push(.markdown, nil, 2) }
     if at("\"") { return push(.string, nil, 1) }
     return nil
   }
 
-  private mutating func matchOpening() -> Match? {
+  mutating func matchOpening() -> Match? {
     if at("[(") { return push(.text, .cylinderOpen, 2) }
     if at("(((") { return push(.text, .doubleCircleOpen, 3) }
     if at("[/") { return push(.trapezoidText, .trapezoidOpen, 2) }
@@ -312,75 +142,35 @@ struct FlowLexer {
     return nil
   }
 
-  private mutating func matchSimpleOpening() -> Match? {
+  mutating func matchSimpleOpening() -> Match? {
     if at("(") { return push(.text, .roundOpen, 1) }
     if at("[") { return push(.text, .squareOpen, 1) }
     if at("{") { return push(.text, .braceOpen, 1) }
     return nil
   }
 
-  private mutating func push(_ mode: Mode, _ token: FlowTokenKind?, _ length: Int) -> Match {
+  mutating func push(_ mode: Mode, _ token: FlowTokenKind?, _ length: Int) -> Match {
     modes.append(mode)
     return token.map { .token($0, position + length) } ?? .skip(position + length)
   }
 
-  private mutating func pop(_ token: FlowTokenKind?, _ length: Int) -> Match {
+  mutating func pop(_ token: FlowTokenKind?, _ length: Int) -> Match {
     if modes.count > 1 { modes.removeLast() }
     return token.map { .token($0, position + length) } ?? .skip(position + length)
   }
 
-  // MARK: Arrows
-
-  /// `-->`, `---`, `x--o` when closing; `--` when it opens a text.
-  private mutating func solidLink(closing: Bool) -> Int? { doubledLink("-", closing: closing) }
-  private mutating func thickLink(closing: Bool) -> Int? { doubledLink("=", closing: closing) }
-
-  private mutating func doubledLink(_ mark: Unicode.Scalar, closing: Bool) -> Int? {
-    var index = spaceEnd(position)
-    if index < text.count, text[index] == "x" || text[index] == "o" || text[index] == "<" { index += 1 }
-    let first = index
-    while index < text.count, text[index] == mark, closing || index < first + 2 { index += 1 }
-    guard index >= first + 2 else { return nil }
-    if !closing { return spaceEnd(index) }
-    if index < text.count, text[index] == "x" || text[index] == "o" || text[index] == ">" {
-      return spaceEnd(index + 1)
-    }
-    return index >= first + 3 ? spaceEnd(index) : nil
-  }
-
-  /// `-.->`, `-.-` when closing; `-.` when it opens a text.
-  private mutating func dottedLink(closing: Bool) -> Int? {
-    var index = spaceEnd(position)
-    if index < text.count, text[index] == "x" || text[index] == "o" || text[index] == "<" { index += 1 }
-    if !closing { return at("-.", index) ? spaceEnd(index + 2) : nil }
-    if index < text.count, text[index] == "-" { index += 1 }
-    let dots = index
-    while index < text.count, text[index] == "." { index += 1 }
-    guard index > dots, index < text.count, text[index] == "-" else { return nil }
-    index += 1
-    if index < text.count, text[index] == "x" || text[index] == "o" || text[index] == ">" { index += 1 }
-    return spaceEnd(index)
-  }
-
-  private mutating func invisibleLink() -> Int? {
-    let start = spaceEnd(position)
-    var index = start
-    while index < text.count, text[index] == "~" { index += 1 }
-    return index >= start + 3 ? spaceEnd(index) : nil
-  }
-
   // MARK: Characters
 
-  private static func isBracket(_ scalar: Unicode.Scalar) -> Bool {
+  static func isBracket(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar {
     case "[", "]", "(", ")", "{", "}": true
     default: false
     }
   }
 
-  private func at(_ prefix: String) -> Bool { at(prefix, position) }
+  func at(_ prefix: String) -> Bool { at(prefix, position) }
 
-  private func at(_ prefix: String, _ start: Int) -> Bool {
+  func at(_ prefix: String, _ start: Int) -> Bool {
     var index = start
     for scalar in prefix.unicodeScalars {
       guard index < text.count, text[index] == scalar else { return false }
@@ -389,11 +179,11 @@ struct FlowLexer {
     return true
   }
 
-  private func atWord(_ word: String) -> Bool { at(word) && isWordEnd(position + word.utf8.count) }
-  private func isWordEnd(_ index: Int) -> Bool { index >= text.count || !text[index].isWordCharacter }
-  private func isSpace(_ index: Int) -> Bool { index < text.count && text[index].isMermaidSpace }
+  func atWord(_ word: String) -> Bool { at(word) && isWordEnd(position + word.utf8.count) }
+  func isWordEnd(_ index: Int) -> Bool { index >= text.count || !text[index].isWordCharacter }
+  func isSpace(_ index: Int) -> Bool { index < text.count && text[index].isMermaidSpace }
 
-  private mutating func spaceEnd(_ index: Int) -> Int {
+  mutating func spaceEnd(_ index: Int) -> Int {
     if spaceRun.contains(index) { return spaceRun.upperBound }
     guard isSpace(index) else { return index }
     var end = index
@@ -403,14 +193,14 @@ struct FlowLexer {
   }
 
   /// The end of the longest non-empty run from here.
-  private func run(_ isMember: (Unicode.Scalar) -> Bool, limit: Int = .max) -> Int? {
+  func run(_ isMember: (Unicode.Scalar) -> Bool, limit: Int = .max) -> Int? {
     var end = position
     while end < text.count, end - position < limit, isMember(text[end]) { end += 1 }
     return end > position ? end : nil
   }
 
   /// A run of id characters, in which a `-` must not look like an arrow.
-  private func nodeStringEnd() -> Int? {
+  func nodeStringEnd() -> Int? {
     var end = position
     while end < text.count {
       if text[end] == "-" {
@@ -424,7 +214,7 @@ struct FlowLexer {
   }
 
   /// `name@` before an arrow: the last `@` of the run without spaces and quotes that is not `@{`.
-  private mutating func linkIDEnd() -> Int? {
+  mutating func linkIDEnd() -> Int? {
     if !idRun.contains(position) {
       var end = position
       idEnd = nil

@@ -92,7 +92,8 @@ extension FlowParser {
     } else {
       report(
         "mermaid-syntax",
-        "found '\(found)' in a label; brackets and quotes belong into a quoted label, '\(open ?? "")\"…\"'", token.range)
+        "found '\(found)' in a label; brackets and quotes belong into a quoted label, '\(open ?? "")\"…\"'", token.range
+      )
     }
     return Failure()
   }

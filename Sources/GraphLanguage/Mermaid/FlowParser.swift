@@ -139,7 +139,8 @@ struct FlowParser {
 
   // MARK: Errors
 
-  mutating func report(_ id: String, _ message: String, _ range: Range<Int>, fixIt: String? = nil, note: String? = nil) {
+  mutating func report(_ id: String, _ message: String, _ range: Range<Int>, fixIt: String? = nil, note: String? = nil)
+  {
     let location = SourceLocation(source, text.range(range))
     diagnostics.append(
       Diagnostic(
@@ -185,7 +186,8 @@ struct FlowParser {
   /// Goes on after the end of the statement: of the line where a bracket stays open, else of the current token's.
   mutating func recover(from start: Int) {
     guard diagnostics.count < FlowParser.errorLimit else {
-      report("mermaid-syntax", "more than \(FlowParser.errorLimit) errors, the rest is not read", text.count..<text.count)
+      report(
+        "mermaid-syntax", "more than \(FlowParser.errorLimit) errors, the rest is not read", text.count..<text.count)
       lexer.resume(at: text.count)
       token = lexer.next()
       return

@@ -5,7 +5,12 @@ import GraphSupport
 
 /// The flowchart of a file.
 package struct Diagram: Sendable {
-  package enum Direction: String, Sendable { case down = "TB", up = "BT", right = "LR", left = "RL" }
+  package enum Direction: String, Sendable {
+    case down = "TB"
+    case up = "BT"
+    case right = "LR"
+    case left = "RL"
+  }
 
   package var direction: Direction
   /// In the order of first mention. A subgraph's id is never a box.

@@ -83,14 +83,26 @@ package struct Argument: Sendable {
   }
 }
 
-package enum UnaryOperator: String, Sendable { case minus = "-", not }
+package enum UnaryOperator: String, Sendable {
+  case minus = "-"
+  case not
+}
 
 /// In the order of binding, loosest first.
 package enum BinaryOperator: String, Sendable, CaseIterable {
   case or, and
-  case equal = "==", notEqual = "!=", less = "<", lessOrEqual = "<=", greater = ">", greaterOrEqual = ">="
-  case add = "+", subtract = "-"
-  case multiply = "*", divide = "/", floorDivide = "//", remainder = "%"
+  case equal = "=="
+  case notEqual = "!="
+  case less = "<"
+  case lessOrEqual = "<="
+  case greater = ">"
+  case greaterOrEqual = ">="
+  case add = "+"
+  case subtract = "-"
+  case multiply = "*"
+  case divide = "/"
+  case floorDivide = "//"
+  case remainder = "%"
   case power = "**"
 
   /// A larger number binds tighter.
@@ -110,9 +122,19 @@ package enum BinaryOperator: String, Sendable, CaseIterable {
 
 /// The unit written directly after a number.
 package enum Unit: String, Sendable, CaseIterable {
-  case bytes = "B", kilobytes = "kB", megabytes = "MB", gigabytes = "GB"
-  case kibibytes = "KiB", mebibytes = "MiB", gibibytes = "GiB"
-  case nanoseconds = "ns", microseconds = "us", milliseconds = "ms", seconds = "s", minutes = "min", hours = "h"
+  case bytes = "B"
+  case kilobytes = "kB"
+  case megabytes = "MB"
+  case gigabytes = "GB"
+  case kibibytes = "KiB"
+  case mebibytes = "MiB"
+  case gibibytes = "GiB"
+  case nanoseconds = "ns"
+  case microseconds = "us"
+  case milliseconds = "ms"
+  case seconds = "s"
+  case minutes = "min"
+  case hours = "h"
   case percent = "%"
 
   /// What one of this unit is in bytes, seconds, or as a plain number.
