@@ -101,7 +101,15 @@ let package = Package(
         "TensorFiles", "TensorCore", "GraphSupport",
       ]),
 
-    // Row 8: the tool.
+    // Row 8: the tool, and what measures the backend.
+    .target(
+      name: "MathAccuracy", dependencies: ["LLVMBackend", "KernelIR", "TensorCore"], swiftSettings: llvmSwift),
+    .executableTarget(
+      name: "UlpCheck",
+      dependencies: [
+        "MathAccuracy", "LLVMBackend", "KernelIR", "TensorCore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: llvmSwift),
     .executableTarget(
       name: "KernelBench",
       dependencies: [
@@ -128,6 +136,9 @@ let package = Package(
     .target(name: "TestKit", dependencies: ["KernelIR", "TensorCore"], path: "Tests/TestKit", swiftSettings: swift),
     .testTarget(
       name: "ContractTests", dependencies: ["LLVMBackend", "KernelIR", "TensorCore"], swiftSettings: llvmSwift),
+    .testTarget(
+      name: "MathTests", dependencies: ["MathAccuracy", "LLVMBackend", "KernelIR", "TensorCore"],
+      swiftSettings: llvmSwift),
     tests("KernelIRTests", of: ["TestKit", "KernelIR", "TensorCore", "GraphSupport"]),
     tests("BinaryTests", of: ["ExecutableLinker", "PlanIR", "TensorCore", "GraphSupport"]),
     tests("OpenBLASTests", of: ["OpenBLAS", "TestKit"]),

@@ -21,12 +21,12 @@ struct SingleMath {
   /// (e^r - 1 - r) / r² on |r| <= ln 2 / 2; the error of e^r is 2^-28.3.
   private static let exponential = [0.49999994, 0.166665211, 0.041668389, 0.00836871658, 0.00138146267]
 
-  /// e^x = 2^n · (1 + q), n in f32, |q| < 0.42.
-  func exponentialParts(_ x: Lanes) -> (n: Lanes, q: Lanes) {
+  /// e^(x + rest) = 2^n · (1 + q), n in f32, |q| < 0.42, for a rest that is small against x.
+  func exponentialParts(_ x: Lanes, rest: Lanes? = nil) -> (n: Lanes, q: Lanes) {
     let n = (x * 1.44269504).rounded
     // Exact: both are multiples of 2^-24, and the difference is below ½. The rest is added last, to small terms.
     let high = fma(n, -0.693147182, x)
-    let low = n * 1.90465421e-09
+    let low = rest.map { fma(n, 1.90465421e-09, $0) } ?? n * 1.90465421e-09
     let r = high + low
     return (n, high + fma(r * r, r.polynomial(Self.exponential), low))
   }
@@ -100,7 +100,13 @@ struct SingleMath {
   func sigmoid(_ x: Lanes) -> Lanes {
     let (n, q) = exponentialParts((-x.magnitude).atLeast(-104))
     let e = scaled(q + 1, n)
-    return (x < 0).select(e, 1) / (e + 1)
+    // One step of Newton's on the quotient corrects the roundings of the sum and of the division.
+    let top = (x < 0).select(e, 1)
+    let bottom = e + 1
+    let rest = e - (bottom - 1)
+    let inverse = 1 / bottom
+    let quotient = top * inverse
+    return fma(fma(-quotient, rest, fma(-quotient, bottom, top)), inverse, quotient)
   }
 
   /// (tanh(x) / x - 1) / x² in x², on |x| <= 0.625; relative error 2^-27.8.
@@ -117,7 +123,7 @@ struct SingleMath {
 
   /// erf(x) / x - 1 in x², on |x| <= 1; relative error 2^-29.6.
   private static let errorCentre = [
-    0.12837914, -0.37612626, 0.112835854, -0.026853811, 0.00518832728, -0.000801018905, 7.853844e-05,
+    0.128379166, -0.37612626, 0.112835787, -0.0268533472, 0.0051871622, -0.000799785252, 7.80689588e-05,
   ]
   /// -log(erfc(x)) on 1...4; the error of erf is 2^-29.8.
   private static let errorTail = [
@@ -126,8 +132,15 @@ struct SingleMath {
 
   func erf(_ x: Lanes) -> Lanes {
     let a = x.magnitude
-    let small = fma(a, (a * a).polynomial(Self.errorCentre), a)
-    let (n, q) = exponentialParts(-a.atMost(4).polynomial(Self.errorTail))
+    // The first two terms by themselves: what the others round is small against them.
+    let z = a * a
+    let others = z.polynomial(Array(Self.errorCentre.dropFirst(2)))
+    let small = fma(a, fma(z * z, others, fma(z, Self.errorCentre[1], Self.errorCentre[0])), a)
+    // The exponent as a product and its rest.
+    let bounded = a.atMost(4)
+    let factor = -bounded.polynomial(Array(Self.errorTail.dropFirst()))
+    let product = bounded * factor
+    let (n, q) = exponentialParts(product, rest: fma(bounded, factor, -product) - Self.errorTail[0])
     let large = 1 - scaled(q + 1, n)
     return (a > 1).select(large, small).signed(as: x)
   }

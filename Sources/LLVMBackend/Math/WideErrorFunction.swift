@@ -44,7 +44,10 @@ extension WideMath {
   /// erfc(a) for a in 0...29 (0...10.6 for f32 results), given a² rounded and the rest of a².
   private func complement(_ a: Lanes, square: Lanes, rest: Lanes?) -> Lanes {
     let (centre, coefficients) = scaledComplement
-    let fraction = ((a - centre) / (a + centre)).polynomial(coefficients) / fma(a, 2, 1)
+    let (sum, double) = (a + centre, fma(a, 2, 1))
+    // One division for two quotients.
+    let inverse = 1 / (sum * double)
+    let fraction = ((a - centre) * (double * inverse)).polynomial(coefficients) * (sum * inverse)
     let power = exp(-square)
     guard let rest else { return power * fraction }
     return power * fma(-rest, fraction, fraction)

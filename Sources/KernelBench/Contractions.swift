@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels with one contraction: products, convolutions, single rows.
+
+import KernelIR
+import LLVMBackend
+import TensorCore
+
+/// A matrix product or convolution to measure.
+struct ContractionCase {
+  var name: String
+  var group: String
+  var kernel: Kernel
+  var arrays: [Int]
+  var flops: Double
+  /// Bytes of weights, for cases bound by reading them.
+  var weightBytes: Int
+  /// One call, in tiles of the kernel.
+  var tiles: Int
+
+  enum Epilogue { case store, biasRelu, gelu }
+
+  /// C[m, n] = A[m, k] · packed W[k, n].
+  static func dense(_ m: Int, _ k: Int, _ n: Int, _ target: TargetDescription, epilogue: Epilogue = .store, group: String = "gemm")
+    -> ContractionCase
+  {
+    let tile = Contract.Tile.choose(
+      rows: m, columns: n, depth: k, lanes: target.lanes(bits: 32), registers: target.registers)
+    let row = Axis(id: 1, name: "m")
+    let kernel = kernel(
+      "dense", rows: m, columns: n, depth: [DepthAxis(extent: .int(k), aStride: .int(1), bStride: .int(n))], row: row,
+      aOffset: .axis(row) * .int(k), tile: tile, epilogue: epilogue, tiles: 1, tileAxis: Axis(id: 0, name: "t"),
+      cOffset: .int(0))
+    return ContractionCase(
+      name: "\(m)x\(k)x\(n)\(epilogue == .store ? "" : epilogue == .gelu ? " gelu" : " bias+relu")", group: group,
+      kernel: kernel, arrays: [m * k, padded(n, tile.columns) * k, m * n, n], flops: 2 * Double(m * k * n),
+      weightBytes: k * n * 4, tiles: 1)
+  }
+
+  /// A convolution of an image with channels last, already padded; bias and relu in the epilogue.
+  static func convolution(
+    _ name: String, output: Int, channels: Int, filters: Int, size: Int, stride: Int, _ target: TargetDescription
+  ) -> ContractionCase {
+    let width = (output - 1) * stride + size
+    let (row, line) = (Axis(id: 1, name: "x"), Axis(id: 0, name: "y"))
+    let tile = Contract.Tile.choose(
+      rows: output, columns: filters, depth: size * size * channels, lanes: target.lanes(bits: 32),
+      registers: target.registers)
+    let depth = [
+      DepthAxis(extent: .int(size), aStride: .int(width * channels), bStride: .int(0)),
+      DepthAxis(extent: .int(size), aStride: .int(channels), bStride: .int(0)),
+      DepthAxis(extent: .int(channels), aStride: .int(1), bStride: .int(0)),
+    ]
+    let kernel = kernel(
+      "convolution", rows: output, columns: filters, depth: depth, row: row,
+      aOffset: .axis(line) * .int(stride * width * channels) + .axis(row) * .int(stride * channels), tile: tile,
+      epilogue: .biasRelu, tiles: output, tileAxis: line, cOffset: .axis(line) * .int(output * filters))
+    let steps = size * size * channels
+    return ContractionCase(
+      name: name, group: "conv", kernel: kernel,
+      arrays: [width * width * channels, padded(filters, tile.columns) * steps, output * output * filters, filters],
+      flops: 2 * Double(output * output * filters * steps), weightBytes: steps * filters * 4, tiles: output)
+  }
+
+  private static func padded(_ count: Int, _ width: Int) -> Int { (count + width - 1) / width * width }
+
+  private static func kernel(
+    _ name: String, rows: Int, columns: Int, depth: [DepthAxis], row: Axis, aOffset: Expr, tile: Contract.Tile,
+    epilogue: Epilogue, tiles: Int, tileAxis: Axis, cOffset: Expr
+  ) -> Kernel {
+    let column = Axis(id: 2, name: "n")
+    let sum = Local(id: 0, name: "sum", dtype: .f32)
+    let bias = Expr.load(3, .f32, at: .axis(column))
+    let value: Expr =
+      switch epilogue {
+      case .store: .local(sum)
+      case .biasRelu: .max(.local(sum) + bias, .constant(0, .f32))
+      case .gelu: .unary(.gelu, .local(sum) + bias)
+      }
+    let contract = Contract(
+      rows: .int(rows), columns: .int(columns), depth: depth, rowAxis: row, columnAxis: column, a: 0,
+      aOffset: aOffset, b: 1, bOffset: .int(0), bIsPacked: true, tile: tile, accumulator: sum,
+      epilogue: [
+        .store(buffer: 2, offset: cOffset + .axis(row) * .int(columns) + .axis(column), value: value, guard: nil)
+      ])
+    return Kernel(
+      name: name,
+      parameters: [
+        .init("a", .f32, .read), .init("w", .f32, .read), .init("c", .f32, .write), .init("bias", .f32, .read),
+      ], tileAxis: tileAxis, tiles: .int(tiles), body: [.contract(contract)])
+  }
+}
