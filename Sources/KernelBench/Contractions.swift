@@ -20,9 +20,9 @@ struct ContractionCase {
   enum Epilogue { case store, biasRelu, gelu }
 
   /// C[m, n] = A[m, k] · packed W[k, n].
-  static func dense(_ m: Int, _ k: Int, _ n: Int, _ target: TargetDescription, epilogue: Epilogue = .store, group: String = "gemm")
-    -> ContractionCase
-  {
+  static func dense(
+    _ m: Int, _ k: Int, _ n: Int, _ target: TargetDescription, epilogue: Epilogue = .store, group: String = "dense"
+  ) -> ContractionCase {
     let tile = Contract.Tile.choose(
       rows: m, columns: n, depth: k, lanes: target.lanes(bits: 32), registers: target.registers)
     let row = Axis(id: 1, name: "m")
@@ -87,5 +87,29 @@ struct ContractionCase {
       parameters: [
         .init("a", .f32, .read), .init("w", .f32, .read), .init("c", .f32, .write), .init("bias", .f32, .read),
       ], tileAxis: tileAxis, tiles: .int(tiles), body: [.contract(contract)])
+  }
+
+  /// The shapes that goals are set for.
+  static func all(_ target: TargetDescription) -> [ContractionCase] {
+    let dense = [
+      (64, 64, 64), (128, 128, 128), (256, 256, 256), (8, 784, 128), (32, 784, 128), (128, 784, 128), (128, 768, 768),
+      (8, 768, 3072), (32, 768, 3072), (128, 768, 3072), (128, 3072, 768),
+    ].map { ContractionCase.dense($0.0, $0.1, $0.2, target) }
+    let epilogues = [Epilogue.biasRelu, .gelu].map {
+      ContractionCase.dense(128, 768, 768, target, epilogue: $0, group: "epilogue")
+    }
+    let convolutions = [
+      convolution("56x56x64->64", output: 56, channels: 64, filters: 64, size: 3, stride: 1, target),
+      convolution("28x28x128->128", output: 28, channels: 128, filters: 128, size: 3, stride: 1, target),
+      convolution("14x14x256->256", output: 14, channels: 256, filters: 256, size: 3, stride: 1, target),
+      convolution("28x28x64->128 /2", output: 28, channels: 64, filters: 128, size: 3, stride: 2, target),
+      convolution("32x32x3->32", output: 32, channels: 3, filters: 32, size: 3, stride: 1, target),
+      convolution("28x28x1->32", output: 28, channels: 1, filters: 32, size: 3, stride: 1, target),
+    ]
+    let single = [(784, 128), (768, 768), (768, 3072), (3072, 768), (4096, 8192)].map {
+      ContractionCase.dense(1, $0.0, $0.1, target, group: "one row")
+    }
+    let few = [2, 4].map { ContractionCase.dense($0, 768, 3072, target) }
+    return dense + few + epilogues + convolutions + single
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times functions: pinned, on the thread's CPU clock, the minimum of many short repeats.
+// Times functions: on the thread's CPU clock, the minimum of many short repeats.
 
 import Glibc
 import LLVMBackend
@@ -71,4 +71,3 @@ func threadNanoseconds() -> Double {
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
   return Double(time.tv_sec) * 1e9 + Double(time.tv_nsec)
 }
-

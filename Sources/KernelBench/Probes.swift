@@ -29,8 +29,11 @@ struct Peak {
 
   static func measure(_ settings: Settings) throws -> Peak {
     let target = settings.target
-    let flops = try fusedMultiplyAdds(settings)
-    let sizes = [("L1", 24 << 10), ("L2", 512 << 10), ("L2+", 1 << 20), ("L3", 2 << 20), ("L3", 4 << 20), ("L3", 10 << 20), ("DRAM", 192 << 20)]
+    let multiplyAdds = try MultiplyAdds(settings)
+    let sizes = [
+      ("L1", 24 << 10), ("L2", 512 << 10), ("L2", 1 << 20), ("L3", 2 << 20), ("L3", 4 << 20), ("L3", 10 << 20),
+      ("DRAM", 192 << 20),
+    ]
     let code = try (read: stream(target, .read), write: stream(target, .write), copy: stream(target, .copy))
     let bandwidths = sizes.map { name, bytes -> Bandwidth in
       let (a, b) = (Memory(floats: bytes / 4), Memory(floats: bytes / 8))
@@ -39,31 +42,10 @@ struct Peak {
       }
       // A copy reads one half of the working set and writes the other.
       return Bandwidth(
-        name: name, bytes: bytes, read: rate(code.read, [a, a], bytes, bytes), write: rate(code.write, [a, a], bytes, bytes),
-        copy: rate(code.copy, [a, b], bytes / 2, bytes))
+        name: name, bytes: bytes, read: rate(code.read, [a, a], bytes, bytes),
+        write: rate(code.write, [a, a], bytes, bytes), copy: rate(code.copy, [a, b], bytes / 2, bytes))
     }
-    return Peak(flops: flops, bandwidths: bandwidths)
-  }
-
-  /// Twelve or more chains, since a multiply-add takes four cycles and two start in each.
-  private static func fusedMultiplyAdds(_ settings: Settings) throws -> Double {
-    let target = settings.target
-    let type = ValueType(.f32, target.lanes(bits: 32))
-    let chains = target.features.contains(.avx512f) ? 24 : 12
-    let rounds = 2000
-    let module = try Module(name: "multiply-add")
-    let b = Builder(module: module, target: target, function: "probe", parameters: [.pointer, .pointer, .i64, .i64, .pointer])
-    let memory = b.load(.pointer, b.parameter(0))
-    let (factor, term) = (b.load(type, memory), b.load(type, b.address(memory, 64, .f32)))
-    let start = (0..<chains).map { b.load(type, b.address(memory, 128 + 16 * $0, .f32)) }
-    let sums = b.loop(from: b.int(0), to: b.int(rounds), step: b.int(1), carrying: start) { _, sums in
-      sums.map { b.fma($0, factor, term) }
-    }
-    for (index, sum) in sums.enumerated() { b.store(sum, b.address(memory, 1024 + 16 * index, .f32)) }
-    b.returnVoid()
-    let code = try LoadedKernels(module, function: "probe", target)
-    let time = Call(code: code, arrays: [Memory(floats: 4096)]).nanoseconds(settings)
-    return Double(2 * type.lanes * chains * rounds) / time
+    return Peak(flops: multiplyAdds.rate(settings), bandwidths: bandwidths)
   }
 
   private enum Stream { case read, write, copy }
@@ -72,7 +54,8 @@ struct Peak {
   private static func stream(_ target: TargetDescription, _ kind: Stream) throws -> LoadedKernels {
     let type = ValueType(.f32, target.lanes(bits: 32))
     let module = try Module(name: "bandwidth")
-    let b = Builder(module: module, target: target, function: "stream", parameters: [.pointer, .pointer, .i64, .i64, .pointer])
+    let b = Builder(
+      module: module, target: target, function: "stream", parameters: [.pointer, .pointer, .i64, .i64, .pointer])
     let (from, to) = (b.load(.pointer, b.parameter(0)), b.load(.pointer, b.address(b.parameter(0), 1, .pointer)))
     let count = b.load(.i64, b.parameter(1))
     let aligned = AccessInfo(alignment: type.lanes * 4)
@@ -85,7 +68,8 @@ struct Peak {
         switch kind {
         case .read: return b.add(sum, b.load(type, b.address(from, offset, .f32), aligned))
         case .write: b.store(zero, b.address(to, offset, .f32), aligned)
-        case .copy: b.store(b.load(type, b.address(from, offset, .f32), aligned), b.address(to, offset, .f32), aligned)
+        case .copy:
+          b.store(b.load(type, b.address(from, offset, .f32), aligned), b.address(to, offset, .f32), aligned)
         }
         return sum
       }
@@ -94,4 +78,34 @@ struct Peak {
     b.returnVoid()
     return try LoadedKernels(module, function: "stream", target)
   }
+}
+
+/// Multiply-adds on registers: twelve or more chains, since one takes four cycles and two start in each.
+struct MultiplyAdds {
+  private let call: Call
+  private let operations: Int
+
+  init(_ settings: Settings) throws {
+    let target = settings.target
+    let type = ValueType(.f32, target.lanes(bits: 32))
+    let chains = target.features.contains(.avx512f) ? 24 : 12
+    let rounds = 2000
+    let module = try Module(name: "multiply-add")
+    let b = Builder(
+      module: module, target: target, function: "probe", parameters: [.pointer, .pointer, .i64, .i64, .pointer])
+    let memory = b.load(.pointer, b.parameter(0))
+    let (factor, term) = (b.load(type, memory), b.load(type, b.address(memory, 64, .f32)))
+    let start = (0..<chains).map { b.load(type, b.address(memory, 128 + 16 * $0, .f32)) }
+    let sums = b.loop(from: b.int(0), to: b.int(rounds), step: b.int(1), carrying: start) { _, sums in
+      sums.map { b.fma($0, factor, term) }
+    }
+    for (index, sum) in sums.enumerated() { b.store(sum, b.address(memory, 1024 + 16 * index, .f32)) }
+    b.returnVoid()
+    call = Call(
+      code: try LoadedKernels(module, function: "probe", target), arrays: [Memory(floats: 4096)])
+    operations = 2 * type.lanes * chains * rounds
+  }
+
+  /// f32 operations per nanosecond.
+  func rate(_ settings: Settings) -> Double { Double(operations) / call.nanoseconds(settings) }
 }
