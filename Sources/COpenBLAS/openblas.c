@@ -15,8 +15,8 @@
 static int has_avx512(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd");
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd");
 #else
   return 0;
 #endif
@@ -31,16 +31,10 @@ static int is_avx2_core(const char *name) {
   return strcasecmp(name, "haswell") == 0 || strcasecmp(name, "zen") == 0;
 }
 
-static void *open_library(void) {
-  // Debian keeps the serial variant in a directory of its own; without threads of its own it suits a caller's pool.
-  static const char *const names[] = {"openblas-serial/libopenblas.so.0", "libopenblas.so.0", "libopenblas.so"};
-  void *handle = 0;
-  for (unsigned i = 0; i < sizeof names / sizeof *names && !handle; i++) handle = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-  return handle;
-}
+static void *open_library(void) { return dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL); }
 
 int lamina_openblas_load(lamina_openblas *library, char *error, int error_capacity) {
-  // What a user chose stays, and what is set here is not left to child processes.
+  // The variable keeps the library from starting threads; it is not left to child processes.
   int threads_chosen = getenv("OPENBLAS_NUM_THREADS") != 0;
   int core_chosen = getenv("OPENBLAS_CORETYPE") != 0;
   setenv("OPENBLAS_NUM_THREADS", "1", 0);
@@ -63,6 +57,8 @@ int lamina_openblas_load(lamina_openblas *library, char *error, int error_capaci
   *(void **)&library->sgemv = dlsym(handle, "cblas_sgemv");
   *(void **)&library->dgemv = dlsym(handle, "cblas_dgemv");
   library->core_name = core_name(handle);
+  void (*set_threads)(int) = (void (*)(int))dlsym(handle, "openblas_set_num_threads");
+  if (set_threads) set_threads(1);
   if (library->sgemm && library->dgemm && library->sgemv && library->dgemv) return 0;
   snprintf(error, (size_t)error_capacity, "libopenblas.so.0 has no CBLAS interface");
   return -1;

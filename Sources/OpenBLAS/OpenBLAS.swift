@@ -110,7 +110,8 @@ extension Float: BLASElement {
     _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int32, _ b: UnsafePointer<Float>, _ ldb: Int32, _ beta: Float,
     _ c: UnsafeMutablePointer<Float>, _ ldc: Int32
   ) {
-    library.sgemm(lamina_blas_row_major, code(transposeA), code(transposeB), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+    library.sgemm(
+      lamina_blas_row_major, code(transposeA), code(transposeB), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
   }
 
   package static func gemv(
@@ -128,7 +129,8 @@ extension Double: BLASElement {
     _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int32, _ b: UnsafePointer<Double>, _ ldb: Int32, _ beta: Double,
     _ c: UnsafeMutablePointer<Double>, _ ldc: Int32
   ) {
-    library.dgemm(lamina_blas_row_major, code(transposeA), code(transposeB), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+    library.dgemm(
+      lamina_blas_row_major, code(transposeA), code(transposeB), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
   }
 
   package static func gemv(

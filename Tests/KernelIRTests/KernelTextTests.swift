@@ -46,13 +46,17 @@ import Testing
   }
 
   @Test func floatsKeepTheirBits() throws {
-    let values: [Double] = [0, -0.0, .nan, Double(bitPattern: 0x7FF4_0000_0000_0001), .infinity, -.infinity, .leastNonzeroMagnitude, 1e300, 0.1]
+    let values: [Double] = [
+      0, -0.0, .nan, Double(bitPattern: 0x7FF4_0000_0000_0001), .infinity, -.infinity, .leastNonzeroMagnitude, 1e300,
+      0.1,
+    ]
     for dtype in [DType.f32, .f64] {
       let body = values.enumerated().map {
         Statement.store(buffer: 0, offset: .int($0.offset), value: .real($0.element, dtype), guard: nil)
       }
       let kernel = Kernel(
-        name: "k", parameters: [.init("y", dtype, .write)], tileAxis: Axis(id: 0, name: "t"), tiles: .int(1), body: body)
+        name: "k", parameters: [.init("y", dtype, .write)], tileAxis: Axis(id: 0, name: "t"), tiles: .int(1), body: body
+      )
       let back = try parsed(KernelPrinter.print(kernel))
       #expect(back == kernel)
       for (statement, value) in zip(back.body, values) {
@@ -80,7 +84,10 @@ import Testing
     ("kernel k() tiles t in 1 {\n  q = 1\n}", "no variable is named 'q'"),
     ("kernel k(%y: i64 write) tiles t in 1 {\n  %y[0] = u\n}", "nothing is named 'u' here"),
     ("kernel k(%y: i64 write) tiles t in 1 {\n  %y[0] = 1 < 2 < 3\n}", "comparisons do not chain, use brackets"),
-    ("kernel k(%y: i64 write) tiles t in 1 {\n  %y[0] = 300000000000000000000\n}", "'300000000000000000000' is not a value of i64"),
+    (
+      "kernel k(%y: i64 write) tiles t in 1 {\n  %y[0] = 300000000000000000000\n}",
+      "'300000000000000000000' is not a value of i64"
+    ),
     ("kernel k(%y: i64 write) tiles t in 1 {\n  %y[0] = $3\n}", "'$3' has no value yet"),
     ("kernel k(%y: i64 write) tiles t in 1 {\n  %y[0] = foo(1, 2)\n}", "no function 'foo' takes 2 operands"),
     ("kernel k() tiles t in 1 {\n  let ` = 1", "the name's closing '`' is missing"),

@@ -24,14 +24,26 @@ import Testing
     ("for j in 4 {\nlet a: f32 = 1.0\n}\n%y[t] = a", "kernel-scope: the variable 'a' is not in scope"),
     ("for j in 4 {\n%y[t] = 1.0\n}\n%y[t + j] = 1.0", "kernel-scope: the axis 'j' is not in scope"),
     ("for t in 4 {\n%y[t] = 1.0\n}", "kernel-scope: the number of axis 't' is already that of an axis in scope"),
-    ("var a: f32 = 0.0\nfor j in 4 vector(1) {\na = 1.0\n}", "kernel-vector: 'a' from outside a vector loop is assigned in it"),
-    ("var a: f32 = 0.0\nfor j in 4 vector(1) {\na += a\n}", "kernel-vector: 'a' is read in the vector loop that accumulates it"),
+    (
+      "var a: f32 = 0.0\nfor j in 4 vector(1) {\na = 1.0\n}",
+      "kernel-vector: 'a' from outside a vector loop is assigned in it"
+    ),
+    (
+      "var a: f32 = 0.0\nfor j in 4 vector(1) {\na += a\n}",
+      "kernel-vector: 'a' is read in the vector loop that accumulates it"
+    ),
     (
       "var a: f32 = 0.0\nfor j in 4 vector(1) {\na += 1.0\na max= 1.0\n}",
       "kernel-vector: 'a' is combined by both 'sum' and 'max' in one vector loop"
     ),
-    ("for j in 4 vector(1) {\nwhile false {\n}\n}", "kernel-vector: a 'while' stands inside a vector loop or an epilogue"),
-    ("for j in 4 vector(1) {\nfor k in 4 vector(1) {\n}\n}", "kernel-vector: a vector loop stands inside a vector loop or an epilogue"),
+    (
+      "for j in 4 vector(1) {\nwhile false {\n}\n}",
+      "kernel-vector: a 'while' stands inside a vector loop or an epilogue"
+    ),
+    (
+      "for j in 4 vector(1) {\nfor k in 4 vector(1) {\n}\n}",
+      "kernel-vector: a vector loop stands inside a vector loop or an epilogue"
+    ),
     ("for j in n unrolled {\n}", "kernel-loop: an unrolled loop needs a constant extent of at most 64"),
     ("for j in 4 vector(99) {\n}", "kernel-loop: 99 vectors at a time, expected 1 to 16"),
     ("var b: bool = true\nb += false", "kernel-type: 'sum' does not combine bool"),
@@ -51,7 +63,8 @@ import Testing
   ])
   func finds(_ body: String, _ expected: String) throws {
     let kernel = try parsed(
-      "kernel k(%x: f32 read, %y: f32 write, %h: f16 write, %i: i8 read; n) scratch(%s: f32[8]) tiles t in n {\n\(body)\n}")
+      "kernel k(%x: f32 read, %y: f32 write, %h: f16 write, %i: i8 read; n) scratch(%s: f32[8]) tiles t in n {\n\(body)\n}"
+    )
     let findings = KernelVerifier.verify(kernel).map { finding in
       let message = finding.message.replacing("kernel 'k': ", with: "")
       return "\(finding.id): \(message.split(separator: ", in '").first ?? "")"

@@ -75,7 +75,8 @@ import Testing
   @Test(arguments: [
     ("i < 8", "true"), ("i * 64 + j < 512", "true"), ("k < n", "true"), ("k * m + l < n * m", "true"),
     ("i - 1 >= 0", "i - 1 >= 0"), ("j // 8 < 8", "true"), ("k // 8 * 8 <= k", "true"), ("i == 8", "false"),
-    ("j % 8 != 9", "true"), ("i < 8 && j < 3", "j < 3"), ("t * 8 + i < 96", "true"), ("t * 8 + i < 95", "t * 8 + i < 95"),
+    ("j % 8 != 9", "true"), ("i < 8 && j < 3", "j < 3"), ("t * 8 + i < 96", "true"),
+    ("t * 8 + i < 95", "t * 8 + i < 95"),
     ("i > 2 && i >= 2", "i > 2"), ("%g[0] + 1 > %g[0]", "%g[0] + 1 > %g[0]"),
   ])
   func decides(_ text: String, _ expected: String) throws {

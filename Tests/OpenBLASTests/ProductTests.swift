@@ -44,7 +44,9 @@ import Testing
 
   @Test(arguments: 0..<24)
   func products(_ seed: UInt64) {
-    let shapes = [(1, 7, 5), (5, 1, 9), (1, 1, 3), (1, 64, 33), (3, 5, 0), (1, 4, 0), (0, 3, 2), (4, 6, 8), (17, 33, 20)]
+    let shapes = [
+      (1, 7, 5), (5, 1, 9), (1, 1, 3), (1, 64, 33), (3, 5, 0), (1, 4, 0), (0, 3, 2), (4, 6, 8), (17, 33, 20),
+    ]
     let (m, n, k) = shapes[Int(seed) % shapes.count]
     check(Float.self, m, n, k, seed)
     check(Double.self, m, n, k, seed)
@@ -57,10 +59,13 @@ import Testing
     }
     let x: [Float] = [1, 2, 3, 4]
     var y: [Float] = [5, 6, 7, 8]
-    for (rows, columns, depth, stride) in [(-1, 2, 2, 2), (2, 2, 3, 2), (2, 3, 2, 2), (1 << 31, 1, 1, 1), (2, 2, 2, 1 << 31)] {
+    for (rows, columns, depth, stride) in [
+      (-1, 2, 2, 2), (2, 2, 3, 2), (2, 3, 2, 2), (1 << 31, 1, 1, 1), (2, 2, 2, 1 << 31),
+    ] {
       #expect(
         !blas.gemm(
-          rows: rows, columns: columns, depth: depth, .init(x, rowStride: stride), .init(x, rowStride: stride), into: &y,
+          rows: rows, columns: columns, depth: depth, .init(x, rowStride: stride), .init(x, rowStride: stride),
+          into: &y,
           rowStride: stride))
     }
     #expect(y == [5, 6, 7, 8])

@@ -11,7 +11,8 @@ extension RandomKernelBuilder {
     if dtype == .bool { return condition(depth) }
     switch Int.random(in: 0..<12, using: &random) {
     case 0, 1: return leaf(dtype)
-    case 2: return .select(value(.bool, depth: depth - 1), value(dtype, depth: depth - 1), value(dtype, depth: depth - 1))
+    case 2:
+      return .select(value(.bool, depth: depth - 1), value(dtype, depth: depth - 1), value(dtype, depth: depth - 1))
     case 3: return value(random.pick(Self.valueTypes), depth: depth - 1).cast(to: dtype)
     case 4, 5: return unary(dtype, depth)
     case 6 where dtype.bits >= 32:
@@ -46,14 +47,17 @@ extension RandomKernelBuilder {
       .silu, .mish,
     ]
     let functions =
-      dtype.isFloat ? (options.isExact ? exact : exact + smooth) : dtype.isSigned ? [.neg, .abs, .sign, .bitNot] : [.bitNot]
+      dtype.isFloat
+      ? (options.isExact ? exact : exact + smooth) : dtype.isSigned ? [.neg, .abs, .sign, .bitNot] : [.bitNot]
     return .unary(random.pick(functions), value(dtype, depth: depth - 1))
   }
 
   private mutating func condition(_ depth: Int) -> Expr {
     switch Int.random(in: 0..<8, using: &random) {
     case 0: return .unary(.not, value(.bool, depth: depth - 1))
-    case 1: return .binary(random.pick([.and, .or, .xor, .eq, .ne]), value(.bool, depth: depth - 1), value(.bool, depth: depth - 1))
+    case 1:
+      return .binary(
+        random.pick([.and, .or, .xor, .eq, .ne]), value(.bool, depth: depth - 1), value(.bool, depth: depth - 1))
     case 2: return .unary(random.pick([.isNaN, .isInf]), value(random.pick([.f32, .f64]), depth: depth - 1))
     case 3: return leaf(.bool)
     case 4:
@@ -89,7 +93,8 @@ extension RandomKernelBuilder {
 
   /// A load from a new buffer over some of the axes; sometimes shifted along one of them and guarded.
   private mutating func load(_ dtype: DType) -> Expr {
-    let stored = random.pick(Self.storedTypes.filter { $0.computeType == dtype } + (dtype == .i8 ? [.i4] : dtype == .u8 ? [.u4] : []))
+    let stored = random.pick(
+      Self.storedTypes.filter { $0.computeType == dtype } + (dtype == .i8 ? [.i4] : dtype == .u8 ? [.u4] : []))
     // Values that only depend on some axes are broadcast along the others.
     let used = axes.filter { _ in !random.oneIn(3) }
     let (buffer, offset) = newBuffer(stored, .read, over: used.map { ($0.axis, $0.extent) })

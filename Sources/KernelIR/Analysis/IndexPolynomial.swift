@@ -193,12 +193,15 @@ struct IndexPolynomial: Hashable {
     }.map(\.element)
     guard !ordered.isEmpty else { return .integer(constant) }
     // Starting with a term to add saves a negation.
-    if let index = ordered.firstIndex(where: { $0.coefficient > 0 }) { ordered.insert(ordered.remove(at: index), at: 0) }
+    if let index = ordered.firstIndex(where: { $0.coefficient > 0 }) {
+      ordered.insert(ordered.remove(at: index), at: 0)
+    }
     var sum: Expr?
     for term in ordered {
       let product = term.factors.dropFirst().reduce(term.factors[0]) { $0 * $1 }
       if let before = sum {
-        sum = term.coefficient < 0
+        sum =
+          term.coefficient < 0
           ? before - product * .integer(0 &- term.coefficient) : before + product * .integer(term.coefficient)
       } else {
         sum = product * .integer(term.coefficient)
@@ -218,7 +221,8 @@ extension IndexPolynomial.Term {
 
   /// `self / divisor` when it is without remainder.
   func divided(by divisor: Self) -> Self? {
-    let (quotient, rest) = divisor.coefficient == -1 || divisor.coefficient == 0
+    let (quotient, rest) =
+      divisor.coefficient == -1 || divisor.coefficient == 0
       ? (0, 1) : coefficient.quotientAndRemainder(dividingBy: divisor.coefficient)
     guard rest == 0 else { return nil }
     var left = factors

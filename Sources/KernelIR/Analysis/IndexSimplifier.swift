@@ -97,7 +97,8 @@ package struct IndexSimplifier {
       result = e
     case .load(let buffer, let offset, let condition):
       let (newOffset, newCondition) = simplify(offset: offset, guard: condition)
-      result = newCondition?.integerValue == 0
+      result =
+        newCondition?.integerValue == 0
         ? .constant(0, e.dtype) : .load(buffer, e.dtype, at: newOffset, guard: newCondition)
     case .binary(.and, let a, let b) where e.dtype == .bool:
       let first = simplify(a)

@@ -101,7 +101,8 @@ package struct KernelEvaluator {
     _ offset: Int64, _ buffer: Int, _ statement: Statement?, isWrite: Bool
   ) throws -> Int {
     guard offset >= 0, offset < Int64(buffers[buffer].count) else {
-      let name = buffer < kernel.parameters.count
+      let name =
+        buffer < kernel.parameters.count
         ? kernel.parameters[buffer].name : kernel.scratch[buffer - kernel.parameters.count].name
       throw failure(
         "element \(offset) of '\(name)', which has \(buffers[buffer].count), is \(isWrite ? "written" : "read")",
@@ -178,7 +179,9 @@ package struct KernelEvaluator {
   private mutating func run(_ contract: Contract, _ step: EvaluationStep) throws {
     let uniform = step.operands.map { values[$0] }
     let (rows, columns) = (uniform[0], uniform[1])
-    let depth = (0..<contract.depth.count).map { DepthRun(uniform[2 + 3 * $0], uniform[3 + 3 * $0], uniform[4 + 3 * $0]) }
+    let depth = (0..<contract.depth.count).map {
+      DepthRun(uniform[2 + 3 * $0], uniform[3 + 3 * $0], uniform[4 + 3 * $0])
+    }
     let bOffset = uniform[uniform.count - 1]
     let steps = depth.reduce(Int64(1)) { $0 &* max($1.extent, 0) }
     let width = Int64(max(contract.tile.columns, 1))

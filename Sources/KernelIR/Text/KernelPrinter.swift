@@ -117,7 +117,8 @@ package struct KernelPrinter {
     let tile = "tile(\(c.tile.rows), \(c.tile.columns), \(c.tile.unroll))"
     line(
       "contract \(names.text(c.accumulator)): \(c.accumulator.dtype) rows \(names.text(c.rowAxis)) in "
-        + "\(expressions.print(c.rows)) columns \(names.text(c.columnAxis)) in \(expressions.print(c.columns)) \(tile) {")
+        + "\(expressions.print(c.rows)) columns \(names.text(c.columnAxis)) in \(expressions.print(c.columns)) \(tile) {"
+    )
     indent += "  "
     line("a \(expressions.element(c.a, c.aOffset, nil))")
     line("b \(c.bIsPacked ? "packed " : "")\(expressions.element(c.b, c.bOffset, nil))")

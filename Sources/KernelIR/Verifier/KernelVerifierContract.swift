@@ -5,7 +5,9 @@ import TensorCore
 
 extension KernelVerifier {
   mutating func verify(_ c: Contract, _ scope: inout Scope, _ statement: Statement) {
-    if scope.vector > 0 { report("kernel-vector", "a contraction stands inside a vector loop or an epilogue", statement) }
+    if scope.vector > 0 {
+      report("kernel-vector", "a contraction stands inside a vector loop or an epilogue", statement)
+    }
     let strides = c.depth.flatMap { [$0.extent, $0.aStride, $0.bStride] }
     verify([c.rows, c.columns, c.bOffset] + strides, scope, statement)
     for e in [c.rows, c.columns, c.aOffset, c.bOffset] + strides {

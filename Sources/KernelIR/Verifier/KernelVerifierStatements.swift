@@ -14,7 +14,9 @@ extension KernelVerifier {
     }
     for statement in statements { verify(statement, &scope) }
     // What a branch or loop assigned stays true of the variables outside it.
-    for (id, state) in outer.locals { outer.locals[id]?.dependsOnTile = scope.locals[id]?.dependsOnTile ?? state.dependsOnTile }
+    for (id, state) in outer.locals {
+      outer.locals[id]?.dependsOnTile = scope.locals[id]?.dependsOnTile ?? state.dependsOnTile
+    }
   }
 
   private mutating func verify(_ statement: Statement, _ scope: inout Scope) {
@@ -119,7 +121,8 @@ extension KernelVerifier {
     }
     if let before = outerUses[local]?.combiner, before != combiner {
       report(
-        "kernel-vector", "'\(local.name)' is combined by both '\(before.rawValue)' and '\(combiner.rawValue)' in one "
+        "kernel-vector",
+        "'\(local.name)' is combined by both '\(before.rawValue)' and '\(combiner.rawValue)' in one "
           + "vector loop", statement)
     }
     outerUses[local, default: OuterUse()].combiner = combiner
@@ -160,10 +163,14 @@ extension KernelVerifier {
       break
     case .unrolled:
       if !(0...KernelLimits.unrolledExtent).contains(Int(loop.extent.integerValue ?? -1)) {
-        report("kernel-loop", "an unrolled loop needs a constant extent of at most \(KernelLimits.unrolledExtent)", statement)
+        report(
+          "kernel-loop", "an unrolled loop needs a constant extent of at most \(KernelLimits.unrolledExtent)", statement
+        )
       }
     case .vector(let unroll):
-      if !(1...16).contains(unroll) { report("kernel-loop", "\(unroll) vectors at a time, expected 1 to 16", statement) }
+      if !(1...16).contains(unroll) {
+        report("kernel-loop", "\(unroll) vectors at a time, expected 1 to 16", statement)
+      }
       if scope.vector > 0 {
         report("kernel-vector", "a vector loop stands inside a vector loop or an epilogue", statement)
       }
