@@ -119,7 +119,7 @@ extension LevelGraph {
   /// Long arrows are straight first of all.
   private func pull(_ segment: Segment) -> Double {
     let standIns = [segment.upper, segment.lower].filter { vertices[$0].item == nil }.count
-    return standIns == 2 ? 6 : standIns == 1 ? 1.5 : 2
+    return standIns == 2 ? 6 : standIns == 1 ? 0.4 : 2
   }
 
   private func distance(_ a: Int, _ b: Int) -> Double {
