@@ -145,7 +145,10 @@ let package = Package(
     tests("RuntimeTests", of: ["LaminaRuntime", "CLaminaRuntime", "PlanIR", "TensorCore"]),
     tests(
       "GraphLoweringTests",
-      of: ["GraphLowering", "GraphOptimizer", "GraphOps", "GraphIR", "KernelIR", "PlanIR", "TensorCore"]),
+      of: [
+        "GraphTestKit", "GraphInterpreter", "GraphLowering", "GraphOptimizer", "GraphOps", "GraphIR", "KernelIR", "PlanIR",
+        "TensorCore",
+      ]),
     tests("PlanIRTests", of: ["PlanIR", "TensorCore", "GraphSupport"]),
     tests("LLVMBackendTests", of: ["TestKit", "LLVMBackend", "CLaminaRuntime", "KernelIR", "TensorCore", "GraphSupport"]),
     // Random graphs and the plainest execution of operators, for tests of several targets.

@@ -56,6 +56,9 @@ private struct MatrixLowering {
   ) {
     let accumulates: Set<DType> = [.f32, .f64, .i32]
     guard accumulates.contains(contraction.accumulator) else { return nil }
+    // Integers sum in i32 from bytes only; wider ones wrap and are plain sums.
+    let widest = max(state.graph.type(a.base).dtype.bits, state.graph.type(b.base).dtype.bits)
+    if contraction.accumulator == .i32, widest > 8 { return nil }
     func axes(_ role: ContractionLowering.Role) -> [LoopAxis] {
       let order = role == .depth ? Array(contraction.axes.indices) : contraction.output
       return order.filter { contraction.axes[$0].role == role && contraction.axes[$0].extent != 1 }.map {

@@ -11,8 +11,8 @@ func lowerLoops(_ anchor: NodeID, _ state: LoweringState) -> LoweredKernel? {
   let scope = KernelScope(state)
   var buffers: [Int?] = node.operands.map { operand in
     guard let operand else { return nil }
-    let argument: Argument =
-      state.isConstant(operand) ? .constant(ConstantKey(value: operand, packing: nil)) : .value(operand)
+    let root = state.memoryRoot(operand)
+    let argument: Argument = state.isConstant(root) ? .constant(ConstantKey(value: root, packing: nil)) : .value(root)
     return scope.buffer(argument, state.graph.type(operand).dtype, .read)
   }
   buffers += node.results.map { scope.buffer(.value($0), state.graph.type($0).dtype, .readWrite) }

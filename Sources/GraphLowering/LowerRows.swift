@@ -108,7 +108,7 @@ private struct RowLowering {
     let keptSet = Set(keptRows.map(\.0))
     var scratch: [ValueID: Int] = [:]
     for (value, length) in keptRows {
-      scratch[value] = scope.addScratch("row\(scratch.count)", graph.type(value).dtype.computeType, count: length)
+      scratch[value] = scope.addScratch("row\(scratch.count)", graph.type(value).dtype.computeType, count: max(length, 1))
     }
     scope.bindMembers(rows.nodes.filter { !isReduction($0) })
     for pass in 0...last {

@@ -57,4 +57,13 @@ final class LoweringState {
   func constant(_ value: ValueID) -> Tensor? { (graph.producer(value)?.operation as? Constant)?.value.tensor }
 
   func lowering(of value: ValueID) -> Lowering? { graph[value].producer.map { lowerings[$0.index] } }
+
+  /// The value whose memory a value shares: under reshapes that are not stored themselves.
+  func memoryRoot(_ value: ValueID) -> ValueID {
+    var value = value
+    while !isStored(value), case .reshape? = lowering(of: value), let source = graph.producer(value)?.operands[0] {
+      value = source
+    }
+    return value
+  }
 }

@@ -23,21 +23,10 @@ struct PlanAssembly {
   init(_ state: LoweringState) {
     self.state = state
     for (index, output) in state.graph.outputs.enumerated() {
-      let root = memoryRoot(output.value)
+      let root = state.memoryRoot(output.value)
       let isPlain = state.graph[root].producer != nil && !state.isConstant(root) && outputPlace[root] == nil
       if isPlain { outputPlace[root] = index } else { copies.append((index, root)) }
     }
-  }
-
-  /// The value whose memory a value shares: under reshapes that are not stored themselves.
-  private func memoryRoot(_ value: ValueID) -> ValueID {
-    var value = value
-    while !state.isStored(value), case .reshape? = state.lowering(of: value),
-      let source = state.graph.producer(value)?.operands[0]
-    {
-      value = source
-    }
-    return value
   }
 
   mutating func add(_ lowered: LoweredKernel, _ region: Region) {

@@ -51,14 +51,16 @@ package struct BatchNormalization: Operation {
     func channelOf(_ position: Int) -> Int { position / max(inner, 1) % max(channels, 1) }
     var (running, spread) = (mean, variance)
     if trainingMode {
-      let count = Double(x.reals.count) / Double(max(channels, 1))
-      mean.reals = [Double](repeating: 0, count: channels)
-      variance.reals = mean.reals
-      for (position, value) in x.reals.enumerated() { mean.reals[channelOf(position)] += value / count }
+      // Of an empty batch both are NaN, as every mean of nothing.
+      let count = Double(x.reals.count / max(channels, 1))
+      var (sums, squares) = ([Double](repeating: 0, count: channels), [Double](repeating: 0, count: channels))
+      for (position, value) in x.reals.enumerated() { sums[channelOf(position)] += value }
+      mean.reals = sums.map { $0 / count }
       for (position, value) in x.reals.enumerated() {
         let difference = value - mean.reals[channelOf(position)]
-        variance.reals[channelOf(position)] += difference * difference / count
+        squares[channelOf(position)] += difference * difference
       }
+      variance.reals = squares.map { $0 / count }
       for c in 0..<channels {
         running.reals[c] = running.reals[c] * momentum + mean.reals[c] * (1 - momentum)
         spread.reals[c] = spread.reals[c] * momentum + variance.reals[c] * (1 - momentum)
