@@ -46,7 +46,8 @@ static const int lamina_llvm_major = LLVM_VERSION_MAJOR;
   X(BuildSelect) X(BuildTrunc) X(BuildZExt) X(BuildSExt) X(BuildFPTrunc) X(BuildFPExt) X(BuildFPToSI) \
   X(BuildFPToUI) X(BuildSIToFP) X(BuildUIToFP) X(BuildExtractElement) X(BuildInsertElement) X(BuildShuffleVector) \
   X(GetInlineAsm) X(ConstInt) X(ConstReal) X(ConstNull) X(ConstVector) X(ConstArray) X(GetUndef) X(IsAConstantInt) \
-  X(ConstIntGetSExtValue) X(IsAConstantFP) X(ConstRealGetDouble) X(LookupIntrinsicID) X(GetIntrinsicDeclaration) \
+  X(ConstIntGetSExtValue) X(IsAConstantVector) X(IsAConstantAggregateZero) X(GetOperand) \
+  X(IsAConstantFP) X(ConstRealGetDouble) X(LookupIntrinsicID) X(GetIntrinsicDeclaration) \
   X(IntrinsicGetType) X(GetMDKindIDInContext) X(MDStringInContext2) X(MDNodeInContext2) X(MetadataAsValue) \
   X(SetMetadata) X(GetDefaultTargetTriple) X(GetHostCPUName) X(GetHostCPUFeatures) X(GetTargetFromTriple) \
   X(CreateTargetMachine) X(DisposeTargetMachine) X(CreateTargetDataLayout) X(DisposeTargetData) \

@@ -148,6 +148,23 @@ import Testing
     }
   }
 
+  /// Guards that are known for every lane when the kernel is compiled.
+  @Test func constantGuards() throws {
+    for condition in ["j == 3", "j < 1", "j > 14", "j > 100", "j >= 0", "j < 5 && j > 2", "j == 15"] {
+      for (dtype, bytes) in [("f32", Self.floats(16)), ("i64", Self.floats(32)), ("u8", Self.floats(4))] {
+        try Self.check(
+          """
+          kernel one(%x: \(dtype) read, %y: \(dtype) write, %z: \(dtype) write) tiles t in 1 {
+            for j in 16 vector(1) {
+              %y[j if \(condition)] = %x[j]
+              %z[j] = %x[j if \(condition)]
+            }
+          }
+          """, [bytes, [UInt8](repeating: 1, count: bytes.count), [UInt8](repeating: 1, count: bytes.count)])
+      }
+    }
+  }
+
   @Test func packedNibbles() throws {
     let bytes = (0..<64).map { UInt8(truncatingIfNeeded: $0 * 37 + 11) }
     for dtype in ["i4", "u4"] {

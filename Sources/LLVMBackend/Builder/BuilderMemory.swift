@@ -49,13 +49,32 @@ extension Builder {
     return Value(made, type)
   }
 
-  /// Lanes whose mask (i1) is false write nothing.
+  /// Lanes whose mask (i1) is false write nothing. A mask that is known becomes a plain store where it can: LLVM 14 has
+  /// no instructions for one that leaves a single lane.
   package func maskedStore(_ value: Value, _ pointer: Value, _ mask: Value, _ info: AccessInfo = AccessInfo()) {
+    if let lanes = constantLanes(mask) {
+      let active = lanes.indices.filter { lanes[$0] }
+      if active.count == lanes.count { return store(value, pointer, info) }
+      if active.isEmpty { return }
+      if active.count == 1 {
+        return store(extract(value, active[0]), address(pointer, active[0], value.type.with(lanes: 1)), info)
+      }
+    }
     let align = int(info.alignment ?? value.type.elementSize, .i32)
     let made = call(
       "llvm.masked.store", [value.type, .pointer], [module.type(value.type), module.pointer(to: value.type)],
       [value.ref, typed(pointer, value.type), align.ref, mask.ref])
     annotate(made, info)
+  }
+
+  /// The lanes of an i1 vector that is a constant.
+  private func constantLanes(_ mask: Value) -> [Bool]? {
+    guard llvm.IsAConstantVector(mask.ref) != nil else {
+      return llvm.IsAConstantAggregateZero(mask.ref) != nil ? Array(repeating: false, count: mask.lanes) : nil
+    }
+    let lanes = (0..<mask.lanes).map { llvm.GetOperand(mask.ref, UInt32($0)) }
+    guard lanes.allSatisfy({ llvm.IsAConstantInt($0) != nil }) else { return nil }
+    return lanes.map { llvm.ConstIntGetSExtValue($0) != 0 }
   }
 
   /// One element per lane at `pointer + index` (vector of i32, signed, or i64); lanes whose mask is false read nothing

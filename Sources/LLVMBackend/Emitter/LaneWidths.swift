@@ -80,7 +80,8 @@ extension UnaryFunction {
     case .neg, .abs, .sign, .floor, .ceil, .trunc, .round, .sqrt, .reciprocal, .isNaN, .isInf, .not, .bitNot: 0
     case .exp, .log, .sigmoid, .tanh, .erf: 1
     case .expm1, .log1p, .log2, .sin, .cos, .tan, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh, .erfc,
-      .softplus, .gelu, .silu, .mish: 4
+      .softplus, .gelu, .silu, .mish:
+      4
     }
   }
 }

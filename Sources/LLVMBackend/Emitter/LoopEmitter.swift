@@ -89,7 +89,7 @@ extension KernelEmitter {
     let features = b.target.features
     let canMask = b.target.hasMaskedAccess && (widths.smallestAccess >= 32 || features.contains(.avx512bw))
     // Long bodies keep the processor busy without copies, which would only cost compile time.
-    var copies = max(1, min(unroll, widths.longFunctions == 0 ? 8 : widths.longFunctions <= 2 ? 2 : 1))
+    var copies = max(1, min(unroll, widths.longFunctions == 0 ? 8 : widths.longFunctions <= 4 ? 2 : 1))
     if let constant { copies = max(1, min(copies, constant / count)) }
     let extent = first(loop.extent)
     let step = copies * count
@@ -108,7 +108,7 @@ extension KernelEmitter {
         }
       }
     }
-    // LLVM 14 cannot select a masked store whose mask is known to have one lane.
+    // One element left needs no vector.
     let isMasked = canMask && b.constant(rest) != 1
     if b.constant(rest) != 0, isMasked {
       steppedLoop(from: main, to: extent, step: count, isEntered: isEntered(rest)) { base in
