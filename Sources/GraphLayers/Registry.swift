@@ -19,6 +19,8 @@ package enum LayerRegistry {
     // Normalization
     BatchNormalization.self,
     LayerNormalization.self,
+    // Preprocessing
+    Rescaling.self,
     // Regularization
     Dropout.self,
     // Reshaping
