@@ -148,9 +148,10 @@ private struct ModelResolver {
     var waiting = bound ?? []
     let incoming = Dictionary(grouping: scope.edges, by: \.to.id)
     // Inputs first and in the order of the file: their names are what later boxes use, and blocks bind by order.
+    let unbound = reportUnbound(scope)
     let inputs = scope.boxes.filter { box in scope.file.operations(of: box).contains { $0.asCall?.name == "Input" } }
     let rest = order.filter { box in !inputs.contains { $0.id == box.id } }
-    for box in inputs + rest {
+    for box in inputs + rest where !unbound.contains(box.id) {
       let start = builder.graph.nodes.count
       let boxPath = path.isEmpty ? box.id : "\(path)/\(box.id)"
       do throws(ResolveError) {
@@ -222,13 +223,6 @@ private struct ModelResolver {
     names: [String: ValueID], path: String, depth: Int, isBlock: Bool, _ waiting: inout [LayerInput]
   ) throws(ResolveError) -> [LayerOutput] {
     let operations = scope.file.operations(of: box)
-    if operations.isEmpty {
-      if let problem = box.label?.problem {
-        throw ResolveError(problem.message, id: "bad-operation", at: problem.range, fixIt: problem.fixIt)
-      }
-      throw ResolveError(
-        "'\(box.displayName)' (\(box.id)) has no operation: bind it under `ops:`", id: "no-operation", at: box.range)
-    }
     var current = operands
     var names = names
     var results: [LayerOutput] = []
@@ -244,6 +238,38 @@ private struct ModelResolver {
       throw ResolveError("the model has more than \(nodeLimit) operators", id: "too-large", at: box.range)
     }
     return results
+  }
+
+  /// Reports every box without an operation, and returns their ids.
+  private mutating func reportUnbound(_ scope: ModelScope) -> Set<String> {
+    let known = knownNames(scope.file) + scope.boxes.map(\.id)
+    var unbound: Set<String> = []
+    for box in scope.boxes {
+      let operations = scope.file.operations(of: box)
+      var error: ResolveError?
+      if operations.isEmpty, let problem = box.label?.problem {
+        error = ResolveError(problem.message, id: "bad-operation", at: problem.range, fixIt: problem.fixIt)
+      } else if operations.isEmpty || isFreeText(operations, of: box, in: scope, known) {
+        error = ResolveError(
+          "'\(box.label?.text ?? box.id)' (\(box.id)) has no operation: bind it under `\(scope.file.bindingKey)`",
+          id: "no-operation", at: box.range)
+      }
+      guard let error else { continue }
+      report(error, in: scope.file)
+      unbound.insert(box.id)
+    }
+    return unbound
+  }
+
+  /// Whether a label that reads as a name only titles the box: it names nothing, nor anything near.
+  private func isFreeText(_ operations: [Expression], of box: Box, in scope: ModelScope, _ known: [String]) -> Bool {
+    guard scope.file.frontMatter.binding(box.id) == nil, operations.count == 1, case .name(let name) = operations[0].kind
+    else { return false }
+    return !known.contains(name) && !name.contains(".") && nearest(name, among: known) == nil
+  }
+
+  private func knownNames(_ file: GraphFile) -> [String] {
+    LayerRegistry.names + OperatorRegistry.all.map { $0.name } + file.subgraphNames + ["Input", "Repeat", "Constant", "Parameter"]
   }
 
   private mutating func buildOperation(
@@ -275,11 +301,10 @@ private struct ModelResolver {
     if isFormula(expression, operands: Set(names.keys)) {
       return [LayerOutput("output", try formula(expression, file, environment, names))]
     }
-    let known = LayerRegistry.names + OperatorRegistry.all.map { $0.name } + file.subgraphNames + ["Input", "Repeat", "Constant"]
     throw ResolveError(
       "'\(call.name)' is no layer, operator or block", id: "unknown-operation", at: call.nameRange,
       notes: ["`lamina ops` lists the layers and operators"],
-      fixIt: nearest(call.name, among: known).map { "did you mean '\($0)'?" })
+      fixIt: nearest(call.name, among: knownNames(file)).map { "did you mean '\($0)'?" })
   }
 
   private mutating func formula(

@@ -27,6 +27,12 @@ struct ModelScope {
 }
 
 extension GraphFile {
+  /// Where the operations of boxes with free text are bound: a model has inputs, a pipeline has none.
+  var bindingKey: String {
+    let hasInput = diagram.boxes.contains { box in operations(of: box).contains { $0.asCall?.name == "Input" } }
+    return hasInput || !frontMatter.operations.isEmpty ? "ops:" : "stages:"
+  }
+
   /// Whether a subgraph is a model or block of its own: it has parameters, or an `Input` directly inside. Other
   /// subgraphs only group boxes in the picture.
   func isModel(_ subgraph: Subgraph) -> Bool {
