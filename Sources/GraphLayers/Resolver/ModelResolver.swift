@@ -182,7 +182,7 @@ private struct ModelResolver {
         boxes.append(
           ResolvedBox(
             path: boxPath, title: box.displayName,
-            operation: scope.file.operations(of: box).map { scope.file.source.text($0.range) }.joined(separator: "; "),
+            operation: operations(of: box, in: scope).map { scope.file.source.text($0.range) }.joined(separator: "; "),
             location: scope.file.location(box.range), outputs: built, nodes: start..<builder.graph.nodes.count))
       } catch {
         report(error, in: scope.file)
@@ -222,7 +222,7 @@ private struct ModelResolver {
     _ box: Box, in scope: ModelScope, _ environment: inout Environment, operands: [LayerInput],
     names: [String: ValueID], path: String, depth: Int, isBlock: Bool, _ waiting: inout [LayerInput]
   ) throws(ResolveError) -> [LayerOutput] {
-    let operations = scope.file.operations(of: box)
+    let operations = self.operations(of: box, in: scope)
     var current = operands
     var names = names
     var results: [LayerOutput] = []
@@ -242,14 +242,13 @@ private struct ModelResolver {
 
   /// Reports every box without an operation, and returns their ids.
   private mutating func reportUnbound(_ scope: ModelScope) -> Set<String> {
-    let known = knownNames(scope.file) + scope.boxes.map(\.id)
     var unbound: Set<String> = []
     for box in scope.boxes {
-      let operations = scope.file.operations(of: box)
+      let operations = self.operations(of: box, in: scope)
       var error: ResolveError?
       if operations.isEmpty, let problem = box.label?.problem {
         error = ResolveError(problem.message, id: "bad-operation", at: problem.range, fixIt: problem.fixIt)
-      } else if operations.isEmpty || isFreeText(operations, of: box, in: scope, known) {
+      } else if operations.isEmpty {
         error = ResolveError(
           "'\(box.label?.text ?? box.id)' (\(box.id)) has no operation: bind it under `\(scope.file.bindingKey)`",
           id: "no-operation", at: box.range)
@@ -261,11 +260,16 @@ private struct ModelResolver {
     return unbound
   }
 
-  /// Whether a label that reads as a name only titles the box: it names nothing, nor anything near.
-  private func isFreeText(_ operations: [Expression], of box: Box, in scope: ModelScope, _ known: [String]) -> Bool {
-    guard scope.file.frontMatter.binding(box.id) == nil, operations.count == 1, case .name(let name) = operations[0].kind
-    else { return false }
-    return !known.contains(name) && !name.contains(".") && nearest(name, among: known) == nil
+  /// The operations of a box. Names at a label's start that name nothing, nor anything near, are its title.
+  private func operations(of box: Box, in scope: ModelScope) -> [Expression] {
+    let operations = scope.file.operations(of: box)
+    guard scope.file.frontMatter.binding(box.id) == nil else { return operations }
+    let known = knownNames(scope.file) + scope.boxes.map(\.id)
+    return Array(
+      operations.drop { expression in
+        guard case .name(let name) = expression.kind else { return false }
+        return !known.contains(name) && !name.contains(".") && nearest(name, among: known) == nil
+      })
   }
 
   private func knownNames(_ file: GraphFile) -> [String] {
