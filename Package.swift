@@ -101,6 +101,14 @@ let package = Package(
         "TensorFiles", "TensorCore", "GraphSupport",
       ]),
 
+    // Row 7: tests as files.
+    row(
+      "FixtureKit",
+      on: [
+        "Lamina", "GraphLayers", "GraphIR", "GraphLanguage", "GraphInterpreter", "GraphOptimizer", "GraphLowering",
+        "PlanIR", "LLVMBackend", "ExecutableLinker", "TensorFiles", "TensorCore", "GraphSupport",
+      ]),
+
     // Row 8: the tool, and what measures the backend.
     .target(
       name: "MathAccuracy", dependencies: ["LLVMBackend", "KernelIR", "TensorCore"], swiftSettings: llvmSwift),
@@ -118,8 +126,9 @@ let package = Package(
     .executableTarget(
       name: "LaminaTool",
       dependencies: [
-        "Lamina", "GraphLayers", "GraphOps", "GraphIR", "GraphDrawing", "GraphLanguage", "GraphInterpreter",
-        "GraphLowering", "PlanIR", "LLVMBackend", "ExecutableLinker", "KernelIR", "TensorFiles", "TensorCore", "GraphSupport",
+        "FixtureKit", "Lamina", "GraphLayers", "GraphOps", "GraphIR", "GraphDrawing", "GraphLanguage",
+        "GraphInterpreter", "GraphLowering", "PlanIR", "LLVMBackend", "ExecutableLinker", "KernelIR", "TensorFiles",
+        "TensorCore", "GraphSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: swift),
 

@@ -43,6 +43,9 @@ package struct ModelLinker {
   /// The name of the model's descriptor, `lamina_model_<name>`.
   package var modelSymbol: String { "lamina_model_\(Self.identifier(plan.name))" }
 
+  /// Whether the runtime archive that every output holds is found.
+  package static var hasRuntime: Bool { (try? Toolchain.runtimeArchive()) != nil }
+
   /// Writes the file, whole or not at all.
   ///
   /// - Throws: Faults of the plan, no linker or runtime archive, the linker's own messages, failed writes.

@@ -75,7 +75,9 @@ extension Environment {
     _ name: String, _ call: Call, _ descriptions: [AttributeDescription], _ range: SourceRange, in file: GraphFile
   ) -> ResolveError {
     let kind = descriptions.first { $0.name == name }?.kind ?? "another kind of value"
+    let text = file.source.text(range)
     return ResolveError(
-      "'\(name)' of '\(call.name)' must be \(kind), found '\(file.source.text(range))'", id: "wrong-argument", at: range)
+      "'\(name)' of '\(call.name)' must be \(kind), found \(text.hasPrefix("'") ? text : "'\(text)'")", id: "wrong-argument",
+      at: range)
   }
 }

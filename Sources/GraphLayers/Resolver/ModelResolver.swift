@@ -38,6 +38,8 @@ package struct ResolvedBox: Sendable {
   package var nodes: Range<Int>
 }
 
+/// The id of errors that are reported already, inside the block that a box uses.
+private let blockFailed = "block-failed"
 /// Blocks inside blocks; deeper is an error.
 private let blockDepthLimit = 64
 /// Nodes of a graph; more is an error rather than a full memory.
@@ -57,6 +59,10 @@ private struct ModelResolver {
   private var boxes: [ResolvedBox] = []
   private var declaredDims: [String: DimRange] = [:]
   private var inputNames: Set<String> = []
+  /// Errors found, those that were reported before included.
+  private var failureCount = 0
+  /// Where the block that is being built is used.
+  private var blockUse: SourceLocation?
 
   init(_ file: GraphFile, _ options: ResolveOptions) {
     self.file = file
@@ -124,9 +130,17 @@ private struct ModelResolver {
     return first
   }
 
+  /// Reports an error once, however often its block is used.
   private mutating func report(_ error: ResolveError, in file: GraphFile) {
-    let diagnostic = error.diagnostic(in: file)
-    if !diagnostics.contains(diagnostic) { diagnostics.append(diagnostic) }
+    report(error.diagnostic(in: file))
+  }
+
+  private mutating func report(_ diagnostic: Diagnostic) {
+    failureCount += 1
+    let isKnown = diagnostics.contains {
+      $0.id == diagnostic.id && $0.message == diagnostic.message && $0.location == diagnostic.location
+    }
+    if !isKnown { diagnostics.append(diagnostic) }
   }
 
   // MARK: Scopes
@@ -185,16 +199,16 @@ private struct ModelResolver {
             operation: operations(of: box, in: scope).map { scope.file.source.text($0.range) }.joined(separator: "; "),
             location: scope.file.location(box.range), outputs: built, nodes: start..<builder.graph.nodes.count))
       } catch {
-        report(error, in: scope.file)
+        // What is wrong inside a block is reported there.
+        if error.id != blockFailed { report(error, in: scope.file) }
       }
     }
-    if let extra = waiting.first, bound != nil {
-      _ = extra
-      diagnostics.append(
+    if let bound, !waiting.isEmpty {
+      report(
         Diagnostic(
           .error, "too-many-operands",
-          "block '\(scope.name)' has \(inputs.count) input\(inputs.count == 1 ? "" : "s"), found \(bound?.count ?? 0) operands",
-          at: scope.subgraph.map { scope.file.location($0.range) }))
+          "block '\(scope.name)' has \(inputs.count) input\(inputs.count == 1 ? "" : "s"), found \(bound.count) operands",
+          at: blockUse))
     }
     return results
   }
@@ -361,7 +375,7 @@ private struct ModelResolver {
           notes: ["a size is a number, a name such as N, or arithmetic over them"])
       }
     }
-    if isBlock { return try bind(box, TensorType(dtype, shape), free, &environment, &waiting) }
+    if isBlock { return try bind(box, file, TensorType(dtype, shape), free, &environment, &waiting) }
     for (axis, name, _) in free {
       let dim = size(named: name)
       environment.dims[name] = dim
@@ -395,28 +409,32 @@ private struct ModelResolver {
 
   /// A block's input takes the operand in its turn, and its free names take the operand's sizes.
   private mutating func bind(
-    _ box: Box, _ type: TensorType, _ free: [(axis: Int, name: String, range: SourceRange)],
+    _ box: Box, _ file: GraphFile, _ type: TensorType, _ free: [(axis: Int, name: String, range: SourceRange)],
     _ environment: inout Environment, _ waiting: inout [LayerInput]
   ) throws(ResolveError) -> LayerOutput {
     let place = waiting.firstIndex { $0.name == box.id } ?? waiting.firstIndex { $0.name == nil } ?? waiting.indices.first
-    guard let place else {
-      throw ResolveError(
-        "the block's input '\(box.id)' gets no operand where the block is used", id: "missing-operand", at: box.range)
-    }
+    guard let place else { throw misused("the block's input '\(box.id)' gets no operand here", "missing-operand", box, file) }
     let operand = waiting.remove(at: place)
     let actual = builder.type(operand.value)
     guard actual.rank == type.rank, actual.dtype == type.dtype else {
-      throw ResolveError(
-        "the block's input '\(box.id)' is \(type), the operand is \(actual)", id: "operand-type", at: box.range)
+      throw misused("the block's input '\(box.id)' is \(type), the operand is \(actual)", "operand-type", box, file)
     }
     for (axis, name, _) in free where environment.dims[name] == nil { environment.dims[name] = actual.shape[axis] }
     let wanted = type.shape.map { $0.substituting(environment.dims) }
     guard wanted == actual.shape else {
-      throw ResolveError(
-        "the block's input '\(box.id)' is \(TensorType(type.dtype, wanted)), the operand is \(actual)", id: "operand-type",
-        at: box.range)
+      throw misused(
+        "the block's input '\(box.id)' is \(TensorType(type.dtype, wanted)), the operand is \(actual)", "operand-type", box,
+        file)
     }
     return LayerOutput("output", operand.value)
+  }
+
+  /// Reports that a block is used in a way that its input does not allow, at the use.
+  private mutating func misused(_ message: String, _ id: String, _ input: Box, _ file: GraphFile) -> ResolveError {
+    report(
+      Diagnostic(
+        .error, id, message, at: blockUse, notes: [Diagnostic.Note("the input is here", at: file.location(input.range))]))
+    return ResolveError(message, id: blockFailed, at: input.range)
   }
 
   /// `Constant(value)` or `Constant([values])`, with an optional element type.
@@ -566,21 +584,23 @@ private struct ModelResolver {
     for argument in try environment.arguments(of: call, names: names, required: names, in: file) {
       inner.parameters[argument.name] = argument.value
     }
-    let outer = builder.origin
-    let before = diagnostics.count
+    let (outer, outerUse) = (builder.origin, blockUse)
+    let (before, known) = (failureCount, diagnostics.count)
+    let use = file.location(call.nameRange)
+    blockUse = use
     let values = resolve(scope, inner, path: path, depth: depth + 1, bound: operands)
-    builder.origin = outer
-    if diagnostics.count > before { throw blockFailed(call, before) }
+    (builder.origin, blockUse) = (outer, outerUse)
+    if failureCount > before {
+      for index in known..<diagnostics.count where diagnostics[index].location != use {
+        diagnostics[index].notes.append(Diagnostic.Note("in block '\(call.name)', used here", at: use))
+      }
+      throw ResolveError("block '\(call.name)' cannot be built", id: blockFailed, at: call.nameRange)
+    }
     let sources = Set(scope.edges.map(\.from.id))
     let ends = scope.boxes.filter { !sources.contains($0.id) }
     var outputs: [LayerOutput] = []
     for end in ends { for result in values[end.id] ?? [] { outputs.append(LayerOutput(end.id, result.value)) } }
     return outputs
-  }
-
-  /// Errors inside a block get a note of where the block is used; the box itself then fails without one of its own.
-  private mutating func blockFailed(_ call: Call, _ before: Int) -> ResolveError {
-    ResolveError("block '\(call.name)' cannot be built here", id: "block-failed", at: call.nameRange)
   }
 
   /// `Repeat(block(arguments), count)`: the block's results become its operands, `count` times.

@@ -3,6 +3,7 @@
 
 import GraphIR
 import GraphOps
+import GraphSupport
 import TensorCore
 
 /// The activation functions that layers take by name.
@@ -40,7 +41,8 @@ package enum Activation {
     guard let name else { return value }
     guard let entry = table.first(where: { $0.name == name }) else {
       throw TypeError(
-        "there is no activation '\(name)'", note: "the activations are \(names.map { "'\($0)'" }.joined(separator: ", "))")
+        "there is no activation '\(name)'\(nearest(name, among: names).map { ", did you mean '\($0)'?" } ?? "")",
+        note: "the activations are \(names.map { "'\($0)'" }.joined(separator: ", "))")
     }
     return try entry.build(&builder, value)
   }

@@ -49,34 +49,6 @@ func readInputs(_ arguments: [String], _ ports: [(name: String, type: TensorType
   return ports.compactMap { tensors[$0.name] }
 }
 
-/// Random inputs: floats uniform in -1...1, integers in 0...9, the same for the same seed everywhere.
-func randomInputs(
-  _ ports: [(name: String, type: TensorType)], seed: Int, dims: [String: Int]
-) throws -> [Tensor] {
-  var state = UInt64(bitPattern: Int64(seed))
-  func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-  return try ports.map { port in
-    let shape = port.type.shape.compactMap { $0.evaluate(dims) }
-    guard shape.count == port.type.rank, let tensor = Tensor(zeros: port.type.dtype, shape) else {
-      throw DiagnosticsError("random-input", "input '\(port.name)' \(port.type) needs its sizes: give them with --dim")
-    }
-    for index in 0..<tensor.count {
-      if port.type.dtype.isFloat {
-        tensor.set(index, Double(next() >> 40) * 0x1p-23 - 1)
-      } else {
-        tensor.set(index, integer: Int64(next() % (port.type.dtype == .bool ? 2 : 10)))
-      }
-    }
-    return tensor
-  }
-}
-
 /// Writes the outputs that `--output` arguments ask for and returns the names of the others.
 func writeOutputs(_ arguments: [String], _ outputs: [(name: String, tensor: Tensor)]) throws -> [String] {
   var written: [(reference: String, name: String, tensor: Tensor)] = []

@@ -46,9 +46,10 @@ struct Check: ParsableCommand {
     }
     let dims = try ModelOptions.sizes(dim)
     let resolved = try resolveModel(file, ResolveOptions(model: model, dims: dims))
-    Terminal.report(findings + resolved.warnings)
+    let warnings = findings + resolved.warnings
+    if !options.json { Terminal.report(warnings) }
     if options.quiet { return }
-    Terminal.print(options.json ? json(path, resolved) : table(path, resolved))
+    Terminal.print(options.json ? json(path, resolved, warnings) : table(path, resolved))
   }
 
   private func table(_ path: String, _ model: ResolvedModel) -> String {
@@ -70,7 +71,7 @@ struct Check: ParsableCommand {
     return "\(path)\n\(table.text)"
   }
 
-  private func json(_ path: String, _ model: ResolvedModel) -> String {
+  private func json(_ path: String, _ model: ResolvedModel, _ warnings: [Diagnostic]) -> String {
     let boxes = statistics(model)
     let rows = boxes.map { box in
       "{\"box\": \(jsonString(box.path)), \"operation\": \(jsonString(box.operation)), "
@@ -78,7 +79,7 @@ struct Check: ParsableCommand {
         + "\"parameters\": \(box.parameterCount), \"flops\": \(number(box.flops)), \"bytes\": \(number(box.bytes))}"
     }
     let parameters = boxes.filter { !$0.path.contains("/") }.reduce(0) { $0 + $1.parameterCount }
-    return "{\"file\": \(jsonString(path)), \"parameters\": \(parameters), \"boxes\": [\n \(rows.joined(separator: ",\n "))]}"
+    return "{\"file\": \(jsonString(path)), \"parameters\": \(parameters), \"warnings\": \(warnings.json), \"boxes\": [\n \(rows.joined(separator: ",\n "))]}"
   }
 
   private func number(_ dim: Dim) -> String { dim.value.map(String.init) ?? jsonString(dim.description) }

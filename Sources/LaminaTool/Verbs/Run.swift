@@ -49,17 +49,17 @@ struct Run: ParsableCommand {
       outputs = zip(compiled.plan.outputs.map(\.name), results).map { ($0, $1) }
     }
     let shown = Set(try writeOutputs(output, outputs))
-    for result in outputs where shown.contains(result.name) {
-      Terminal.print(options.json ? jsonSummary(result.name, result.tensor) : textSummary(result.name, result.tensor))
+    let results = outputs.filter { shown.contains($0.name) }
+    if options.json {
+      Terminal.print("[\(results.map { jsonSummary($0.name, $0.tensor) }.joined(separator: ",\n "))]")
+    } else {
+      for result in results { Terminal.print(textSummary(result.name, result.tensor)) }
     }
   }
 
   private func tensors(_ ports: [(name: String, type: TensorType)], _ source: ModelSource) throws -> [Tensor] {
     guard let random else { return try readInputs(input, ports) }
     guard input.isEmpty else { throw ValidationError("--random and --input exclude each other") }
-    // Sizes without a number are the smallest allowed, so that any model runs.
-    let dims = Dictionary(
-      source.graph.symbols.map { ($0.name, max($0.range.lowerBound, 1)) }, uniquingKeysWith: { first, _ in first })
-    return try randomInputs(ports, seed: random, dims: dims)
+    return try randomInputs(ports, seed: random, dims: smallestSizes(source.graph))
   }
 }
