@@ -91,8 +91,8 @@ struct PlanAssembly {
 
   private func nanosecondsPerTile(_ lowered: LoweredKernel) -> Double {
     // Named sizes are taken as small: an estimate too low only keeps work on one thread.
-    KernelCost(lowered.kernel, sizes: lowered.sizes.map { dim in dim.bounds(graph.ranges).high.map { min($0, 64) } ?? 64 })
-      .nanosecondsPerTile
+    let sizes = lowered.sizes.map { dim in dim.bounds(graph.ranges).high.map { min($0, 64) } ?? 64 }
+    return KernelCost.estimate(lowered.kernel, sizes: sizes).nanoseconds
   }
 
   /// The last step that reads each value from memory.

@@ -21,4 +21,3 @@ extension Statement {
   func visitExpressions(_ body: (Expr) -> Void) { [self].visitAll { $0.expressions.forEach(body) } }
   func visitAll(_ body: (Statement) -> Void) { [self].visitAll(body) }
 }
-struct KernelCost { var nanosecondsPerTile = 100.0; init(_ kernel: Kernel, sizes: [Int]) {} }
