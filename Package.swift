@@ -133,6 +133,12 @@ let package = Package(
       ], swiftSettings: swift),
 
     // Tests.
+    .testTarget(
+      name: "FixtureTests", dependencies: ["FixtureKit", "ExecutableLinker", "GraphSupport"], exclude: ["Fixtures"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "CommandTests", dependencies: ["FixtureKit", "TensorFiles", "TensorCore", "GraphSupport"],
+      swiftSettings: swift),
     tests("GraphDrawingTests", of: ["GraphDrawing", "GraphLanguage"]),
     tests("GraphSupportTests", of: ["GraphSupport"]),
     tests("TensorCoreTests", of: ["TensorCore"]),

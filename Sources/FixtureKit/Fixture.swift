@@ -92,7 +92,7 @@ package struct Fixture: Sendable {
       throw DiagnosticsError([
         Diagnostic(
           .error, "bad-fixture", "line \(line): '\(text)' is no test, expected \(kinds.joined(separator: ", "))", file: path,
-          fixIt: nearest(words.first ?? "", among: kinds).map { "did you mean '\($0)'?" })
+          fixIt: nearest(words.first ?? "", among: kinds))
       ])
     }
     var command = Command(kind: kind, words: [], options: [], expected: [], line: line)

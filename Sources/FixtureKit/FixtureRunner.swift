@@ -38,9 +38,7 @@ package struct FixtureOptions: Sendable {
 package func runFixture(_ path: String, _ options: FixtureOptions) throws -> [FixtureResult] {
   var fixture = try Fixture(path: path)
   // What a person drew, before boxes are bound.
-  if fixture.commands.allSatisfy({ $0.line == 0 }), let file = loadGraphFile(fixture.path).0,
-    !file.diagram.boxes.isEmpty, file.diagram.boxes.allSatisfy({ file.operations(of: $0).isEmpty })
-  {
+  if fixture.commands.allSatisfy({ $0.line == 0 }), isUnbound(fixture.path) {
     fixture.commands = [Fixture.Command(kind: .unbound, words: [], options: [], expected: [], line: 0)]
   }
   let runner = FixtureRunner(fixture: fixture, options: options)
@@ -54,6 +52,20 @@ package func runFixture(_ path: String, _ options: FixtureOptions) throws -> [Fi
     }
   }
   return results
+}
+
+/// Whether no box of a file has an operation.
+private func isUnbound(_ path: String) -> Bool {
+  guard let file = loadGraphFile(path).0 else { return false }
+  do {
+    _ = try resolveModel(file)
+    return false
+  } catch let error as DiagnosticsError {
+    return error.diagnostics.count == file.diagram.boxes.count
+      && error.diagnostics.allSatisfy { $0.id == "no-operation" }
+  } catch {
+    return false
+  }
 }
 
 private let differencePrefix = "found, expected:"

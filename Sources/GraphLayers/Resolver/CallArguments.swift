@@ -19,7 +19,7 @@ extension Environment {
           throw ResolveError(
             "'\(call.name)' has no argument '\(given)'", id: "unknown-argument", at: argument.nameRange ?? argument.value.range,
             notes: [names.isEmpty ? "it takes none" : "it takes \(names.joined(separator: ", "))"],
-            fixIt: nearest(given, among: names).map { "did you mean '\($0)'?" })
+            fixIt: nearest(given, among: names))
         }
         name = given
       } else {
@@ -32,7 +32,7 @@ extension Environment {
         name = names[place]
       }
       if result.contains(where: { $0.name == name }) {
-        throw ResolveError("'\(name)' of '\(call.name)' is given twice", id: "repeated-argument", at: argument.value.range)
+        throw ResolveError("'\(name)' of '\(call.name)' is given twice", id: "repeated-argument", at: argument.nameRange ?? argument.value.range)
       }
       result.append((name, try value(argument.value, in: file), argument.value.range))
     }
@@ -78,6 +78,6 @@ extension Environment {
     let text = file.source.text(range)
     return ResolveError(
       "'\(name)' of '\(call.name)' must be \(kind), found \(text.hasPrefix("'") ? text : "'\(text)'")", id: "wrong-argument",
-      at: range)
+      at: range, fixIt: nearest(text, among: Array(parameters.keys) + Array(dims.keys)))
   }
 }

@@ -87,7 +87,7 @@ struct FormulaBuilder {
       throw ResolveError(
         "'\(name)' is no box that leads here", id: "unknown-name", at: expression.range,
         notes: [known.isEmpty ? "nothing leads here" : "the formula can use \(known.joined(separator: ", "))"],
-        fixIt: nearest(name, among: known).map { "did you mean '\($0)'?" })
+        fixIt: nearest(name, among: known))
     case .unary(.minus, let operand):
       switch try term(operand) {
       case .number(let number): return .number(-number)
@@ -113,7 +113,7 @@ struct FormulaBuilder {
     guard let entry = FormulaFunctions.table[call.name] else {
       throw ResolveError(
         "there is no function '\(call.name)'", id: "unknown-function", at: call.nameRange,
-        fixIt: nearest(call.name, among: Array(FormulaFunctions.table.keys)).map { "did you mean '\($0)'?" })
+        fixIt: nearest(call.name, among: Array(FormulaFunctions.table.keys)))
     }
     if let named = call.arguments.first(where: { $0.name != nil }) {
       throw ResolveError("functions of a formula take no named arguments", at: named.nameRange ?? named.value.range)

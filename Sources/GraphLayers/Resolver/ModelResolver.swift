@@ -111,7 +111,7 @@ private struct ModelResolver {
           Diagnostic(
             .error, "unknown-model", "there is no model '\(wanted)'", file: file.source.path,
             notes: [Diagnostic.Note(names.isEmpty ? "the file has one model without a name" : "the models are \(names.joined(separator: ", "))")],
-            fixIt: nearest(wanted, among: names).map { "did you mean '\($0)'?" })
+            fixIt: nearest(wanted, among: names))
         ])
       }
       return model
@@ -124,7 +124,7 @@ private struct ModelResolver {
     if complete.count > 1 {
       throw DiagnosticsError(
         "several-models",
-        "the file has \(complete.count) models: choose one of \(complete.map(\.name).joined(separator: ", ")) with --model",
+        "the file has \(complete.count) models: choose one of \(complete.map { "'\($0.name)'" }.joined(separator: ", ")) with --model",
         file: file.source.path)
     }
     return first
@@ -227,7 +227,7 @@ private struct ModelResolver {
     throw ResolveError(
       "'\(edge.from.id)' has no result '\(port)'", id: "unknown-port", at: edge.label?.range ?? edge.range,
       notes: ["its results are \(names.joined(separator: ", "))"],
-      fixIt: nearest(port, among: names).map { "did you mean '\($0)'?" })
+      fixIt: nearest(port, among: names))
   }
 
   // MARK: Boxes
@@ -278,11 +278,13 @@ private struct ModelResolver {
   private func operations(of box: Box, in scope: ModelScope) -> [Expression] {
     let operations = scope.file.operations(of: box)
     guard scope.file.frontMatter.binding(box.id) == nil else { return operations }
-    let known = knownNames(scope.file) + scope.boxes.map(\.id)
+    let known = knownNames(scope.file)
+    // A formula may be the name of a box that leads here.
+    let sources = Set(scope.edges.filter { $0.to.id == box.id }.map { $0.ports.operand ?? $0.from.id })
     return Array(
       operations.drop { expression in
         guard case .name(let name) = expression.kind else { return false }
-        return !known.contains(name) && !name.contains(".") && nearest(name, among: known) == nil
+        return !sources.contains(name) && !known.contains(name) && !name.contains(".") && nearest(name, among: known) == nil
       })
   }
 
@@ -322,7 +324,7 @@ private struct ModelResolver {
     throw ResolveError(
       "'\(call.name)' is no layer, operator or block", id: "unknown-operation", at: call.nameRange,
       notes: ["`lamina ops` lists the layers and operators"],
-      fixIt: nearest(call.name, among: knownNames(file)).map { "did you mean '\($0)'?" })
+      fixIt: nearest(call.name, among: knownNames(file) + OperatorRegistry.all.map { "onnx.\($0.name)" }))
   }
 
   private mutating func formula(
@@ -562,7 +564,8 @@ private struct ModelResolver {
     let inputs = try placed(operands, type.operands, call)
     let results = try typed(call.nameRange) { (b) throws(TypeError) in try b.emitAny(operation, inputs) }
     return results.enumerated().map { number, value in
-      LayerOutput(number < type.results.count ? type.results[number].name : "\(number)", value)
+      let slot = number < type.results.count ? type.results[number] : nil
+      return LayerOutput(slot.flatMap { $0.kind == .variadic ? nil : $0.name } ?? "\(number)", value)
     }
   }
 
@@ -591,7 +594,8 @@ private struct ModelResolver {
     let values = resolve(scope, inner, path: path, depth: depth + 1, bound: operands)
     (builder.origin, blockUse) = (outer, outerUse)
     if failureCount > before {
-      for index in known..<diagnostics.count where diagnostics[index].location != use {
+      for index in known..<diagnostics.count
+      where diagnostics[index].location != use && !diagnostics[index].notes.contains(where: { $0.location == use }) {
         diagnostics[index].notes.append(Diagnostic.Note("in block '\(call.name)', used here", at: use))
       }
       throw ResolveError("block '\(call.name)' cannot be built", id: blockFailed, at: call.nameRange)
@@ -608,7 +612,8 @@ private struct ModelResolver {
     _ call: Call, _ file: GraphFile, _ environment: Environment, _ operands: [LayerInput], path: String, depth: Int
   ) throws(ResolveError) -> [LayerOutput] {
     guard call.arguments.count == 2, let inner = call.arguments[0].value.asCall else {
-      throw ResolveError("write Repeat(block(arguments), count)", id: "bad-repeat", at: call.nameRange)
+      throw ResolveError(
+        "'Repeat' needs a block or layer and a count, such as Repeat(block(64), 3)", id: "bad-repeat", at: call.nameRange)
     }
     guard case .int(let count) = try environment.value(call.arguments[1].value, in: file), count >= 1, count <= 100_000 else {
       throw ResolveError(
@@ -626,7 +631,7 @@ private struct ModelResolver {
       } else {
         throw ResolveError(
           "'\(inner.name)' is no block or layer to repeat", id: "unknown-operation", at: inner.nameRange,
-          fixIt: nearest(inner.name, among: file.subgraphNames + LayerRegistry.names).map { "did you mean '\($0)'?" })
+          fixIt: nearest(inner.name, among: file.subgraphNames + LayerRegistry.names))
       }
       // Operands beyond the results, such as a mask or an encoder's states, go to every round.
       current = results.map { LayerInput(nil, $0.value) } + operands.dropFirst(results.count)

@@ -47,7 +47,7 @@ package func bindWeights(_ graph: Graph, _ file: GraphFile?, path: String?, seed
           diagnostics.append(
             Diagnostic(
               .error, "missing-weight", "'\(source)' has no tensor '\(name)' for parameter '\(parameter.name)'",
-              at: origin.location, fixIt: nearest(name, among: names).map { "did you mean '\($0)'?" }))
+              at: origin.location, fixIt: nearest(name, among: names)))
         }
         continue
       }
@@ -69,7 +69,7 @@ package func bindWeights(_ graph: Graph, _ file: GraphFile?, path: String?, seed
         Diagnostic(
           .error, "unused-weight", "'\(source)' holds '\(name)', which no parameter takes",
           at: path == nil ? declared.flatMap { weights in file?.location(weights.file.range) } : nil, file: source,
-          fixIt: nearest(name, among: missing).map { "is it '\($0)'?" }))
+          fixIt: nearest(name, among: missing)))
     }
   }
   if !diagnostics.isEmpty { throw DiagnosticsError(diagnostics) }

@@ -29,7 +29,7 @@ func readInputs(_ arguments: [String], _ ports: [(name: String, type: TensorType
         findings.append(
           Diagnostic(
             .error, "unknown-input", "the model has no input '\(name)'", notes: [listing],
-            fixIt: nearest(name, among: names).map { "did you mean '\($0)'?" }))
+            fixIt: nearest(name, among: names)))
         continue
       }
       tensors[name] = try readTensor(path, expecting: port.type, name: name)
@@ -61,7 +61,7 @@ func writeOutputs(_ arguments: [String], _ outputs: [(name: String, tensor: Tens
           Diagnostic(
             .error, "unknown-output", "the model has no output '\(name)'",
             notes: [Diagnostic.Note("the outputs are \(outputs.map { "'\($0.name)'" }.joined(separator: ", "))")],
-            fixIt: nearest(name, among: outputs.map(\.name)).map { "did you mean '\($0)'?" })
+            fixIt: nearest(name, among: outputs.map(\.name)))
         ])
       }
       written.append((path, name, output.tensor))

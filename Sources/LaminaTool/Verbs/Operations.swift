@@ -66,7 +66,7 @@ struct Operations: ParsableCommand {
       throw DiagnosticsError([
         Diagnostic(
           .error, "unknown-operation", "'\(name)' is no layer or operator",
-          fixIt: nearest(name, among: Self.entries.map(\.name)).map { "did you mean '\($0)'?" })
+          fixIt: nearest(name, among: Self.entries.map(\.name)))
       ])
     }
     if options.json {

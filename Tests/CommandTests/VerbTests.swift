@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every verb of the tool promises: help, exit codes, JSON, colours, whole files.
+
+import FixtureKit
+import Foundation
+import GraphSupport
+import Testing
+
+private let verbs = ["run", "build", "check", "compare", "draw", "fmt", "ops", "test"]
+private let linear = "graphs/linear.graph"
+
+@Suite(.enabled(if: Command.isBuilt, "set LAMINA_BUILD to the folder of the built tool")) struct VerbTests {
+  @Test(arguments: verbs) func helpShowsAnExample(_ verb: String) throws {
+    let help = try Command.lamina(verb, "--help")
+    #expect(help.status == 0)
+    #expect(help.output.contains("Example: lamina \(verb) "))
+    #expect(help.output.contains("--json"))
+    #expect(help.error.isEmpty)
+  }
+
+  @Test func helpListsEveryVerb() throws {
+    let help = try Command.lamina("--help")
+    #expect(help.status == 0)
+    for verb in verbs { #expect(help.output.contains("\n  \(verb) "), "\(verb)") }
+  }
+
+  @Test(arguments: [
+    [], ["frobnicate"], ["run"], ["run", linear, "--frobnicate"], ["run", linear, "--dim", "N"],
+    ["run", linear, "--threads", "many"], ["compare", linear, "--atol", "-1"], ["draw", linear, "-o", "picture.bmp"],
+    ["run", linear, "--random", "1", "--input", "x.npy"],
+  ]) func wrongCommandLines(_ arguments: [String]) throws {
+    let finished = try Command.lamina(arguments)
+    // Without a verb the tool shows its help.
+    #expect(finished.status == (arguments.isEmpty ? 0 : 2), "\(finished.error)")
+    #expect(arguments.isEmpty || !finished.error.isEmpty)
+  }
+
+  @Test func wrongInputs() throws {
+    let folder = try TemporaryFolder()
+    try AtomicFile.write("graph TD\n  x[\"Input(N, 8)\"] --> y[\"Desne(4)\"]\n", to: folder.file("x.graph"))
+    for arguments in [
+      ["check", folder.file("x.graph")], ["run", folder.file("x.graph"), "--random", "1"], ["run", "nothing.graph"],
+      ["run", linear], ["compare", folder.file("x.graph")], ["build", folder.file("x.graph"), "-o", folder.file("x")],
+      ["run", linear, "--random", "1", "--dim", "M=3"], ["test", "nothing"], ["ops", "Desne"],
+    ] {
+      let finished = try Command.lamina(arguments)
+      #expect(finished.status == 1, "\(arguments): \(finished.output)\(finished.error)")
+      #expect(!finished.error.isEmpty)
+      #expect(finished.output.isEmpty)
+    }
+    let finding = try Command.lamina("check", folder.file("x.graph")).error
+    #expect(finding.contains("x.graph:2:"))
+    #expect(finding.contains("'Dense'"))
+  }
+
+  @Test func differencesEndWithThree() throws {
+    let folder = try TemporaryFolder()
+    try AtomicFile.write("graph TD\na-->b\n", to: folder.file("x.graph"))
+    #expect(try Command.lamina("fmt", "--check", folder.file("x.graph")).status == 3)
+    // No tolerance: a sum of many products is rounded in another order.
+    let strict = try Command.lamina("compare", "graphs/mlp.graph", "--atol", "0", "--rtol", "0", "--repro", folder.file("repro"))
+    #expect(strict.status == 3)
+    #expect(strict.output.contains("first difference: graphs/mlp.graph:"))
+    let again = try Command.lamina(
+      "compare", folder.file("repro/repro.graph"), "--input", folder.file("repro/inputs.npz:") + inputName(folder), "--atol", "0",
+      "--rtol", "0")
+    #expect(again.status == 3, "\(again.output)\(again.error)")
+    for file in ["repro.graph", "repro.safetensors", "inputs.npz"] { unlink(folder.file("repro/\(file)")) }
+    try AtomicFile.write(
+      "graph TD\nx[\"Input(2)\"] --> y[\"Relu\"]\n%% test: check\n%% expect: x f32[3]\n", to: folder.file("wrong.graph"))
+    #expect(try Command.lamina("test", folder.file("wrong.graph")).status == 3)
+  }
+
+  /// The name of a reproducer's input.
+  private func inputName(_ folder: TemporaryFolder) throws -> String {
+    let text = String(decoding: try readFile(folder.file("repro/repro.graph")), as: UTF8.self)
+    let line = try #require(text.split(separator: "\n").first { $0.contains("\"Input(") })
+    return String(line.drop { $0 == " " }.prefix { $0 != "[" })
+  }
+
+  @Test func comparisonAgrees() throws {
+    let finished = try Command.lamina("compare", "graphs/two_layers.graph", "--random", "5")
+    #expect(finished.status == 0, "\(finished.error)")
+    #expect(finished.output.contains("2 boxes agree"))
+  }
+
+  @Test(arguments: [
+    ["check", linear], ["ops"], ["ops", "Dense"], ["run", linear, "--random", "1"], ["compare", linear], ["test", linear],
+    ["check", "--syntax", linear],
+  ]) func jsonParses(_ arguments: [String]) throws {
+    let finished = try Command.lamina(arguments + ["--json"])
+    #expect(finished.status == 0, "\(finished.error)")
+    #expect(finished.json != nil, "\(finished.output)")
+  }
+
+  @Test func errorsAsJSON() throws {
+    let finished = try Command.lamina("run", "nothing.graph", "--json")
+    #expect(finished.status == 1)
+    #expect(finished.json != nil, "\(finished.output)")
+  }
+
+  @Test func colours() throws {
+    let escape = "\u{1B}["
+    #expect(try Command.lamina("check", "nothing.graph", "--color", "always").error.contains(escape))
+    #expect(try !Command.lamina("check", "nothing.graph").error.contains(escape))
+    #expect(try !Command.lamina(["check", "nothing.graph"], environment: ["NO_COLOR=1"]).error.contains(escape))
+    #expect(try !Command.lamina("check", "nothing.graph", "--color", "never").error.contains(escape))
+  }
+
+  /// What fails leaves what was there before, and nothing beside it.
+  @Test func failuresWriteNothing() throws {
+    let folder = try TemporaryFolder()
+    try AtomicFile.write("graph TD\nx[\"Input(N, 8)\"] --> y[\"Desne(4)\"]\n", to: folder.file("x.graph"))
+    try AtomicFile.write("before", to: folder.file("old.npy"))
+    for arguments in [
+      ["build", folder.file("x.graph"), "-o", folder.file("x")],
+      ["run", folder.file("x.graph"), "--random", "1", "--output", folder.file("old.npy")],
+      ["run", linear, "--random", "1", "--output", "z=" + folder.file("new.npy")],
+      ["run", linear, "--random", "1", "--output", "y=" + folder.file("none/new.npy")],
+      ["draw", folder.file("missing.graph"), "-o", folder.file("x.svg")],
+    ] {
+      #expect(try Command.lamina(arguments).status == 1, "\(arguments)")
+    }
+    #expect(folder.names == ["old.npy", "x.graph"])
+    #expect(try readFile(folder.file("old.npy")) == Array("before".utf8))
+  }
+
+  /// The diagrams as people drew them: well-formed, and every box is named when they are run.
+  @Test(arguments: ["model_life", "short_form", "concepts"]) func unboundDiagrams(_ name: String) throws {
+    let path = "graphs/pipelines/\(name).graph"
+    #expect(try Command.lamina("check", "--syntax", path).status == 0)
+    let finished = try Command.lamina("run", path)
+    #expect(finished.status == 1)
+    let text = String(decoding: try readFile("\(Command.root)/\(path)"), as: UTF8.self)
+    let ids = Set("ABCDEFGH".filter { text.contains("\($0)[") || text.contains("\($0){") })
+    #expect(ids.count >= 4)
+    for id in ids { #expect(finished.error.contains("' (\(id)) has no operation"), "\(id)") }
+  }
+}

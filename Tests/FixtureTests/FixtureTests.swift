@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every fixture file is a test; BLESS=1 rewrites what they expect.
+
+import ExecutableLinker
+import FixtureKit
+import Foundation
+import GraphSupport
+import Testing
+
+private let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+private let fixtures = here.appending(path: "Fixtures").path
+private let graphs = here.appending(path: "../../graphs").standardizedFileURL.path
+
+private let options = FixtureOptions(
+  blesses: ProcessInfo.processInfo.environment["BLESS"] == "1", buildsExecutables: ModelLinker.hasRuntime)
+
+/// The fixtures of a folder as its test sees them: names below it.
+private func files(_ folder: String) -> [String] {
+  ((try? fixtureFiles([folder])) ?? []).map { String($0.dropFirst(folder.count + 1)) }
+}
+
+private func run(_ folder: String, _ name: String) throws {
+  for result in try runFixture("\(folder)/\(name)", options) {
+    let failures = result.failures.joined(separator: "\n")
+    #expect(failures.isEmpty, "\(name):\(result.command.line) \(result.command.kind.rawValue)\n\(failures)")
+  }
+}
+
+@Suite struct FixtureTests {
+  @Test(arguments: files("\(fixtures)/syntax")) func syntax(_ name: String) throws { try run("\(fixtures)/syntax", name) }
+  @Test(arguments: files("\(fixtures)/errors")) func errors(_ name: String) throws { try run("\(fixtures)/errors", name) }
+  @Test(arguments: files("\(fixtures)/ops")) func operators(_ name: String) throws { try run("\(fixtures)/ops", name) }
+  @Test(arguments: files("\(fixtures)/models")) func models(_ name: String) throws { try run("\(fixtures)/models", name) }
+  @Test(arguments: files(graphs)) func published(_ name: String) throws { try run(graphs, name) }
+
+  /// A folder that is not found would run nothing.
+  @Test func foldersHoldFixtures() {
+    for (folder, count) in [("syntax", 8), ("errors", 40), ("ops", 12), ("models", 12)] {
+      #expect(files("\(fixtures)/\(folder)").count >= count, "\(folder)")
+    }
+    #expect(files(graphs).count >= 10)
+  }
+
+  /// A wrong expectation, an unreadable command and a missing error are found.
+  @Test func wrongExpectationsFail() throws {
+    let folder = try TemporaryFolder()
+    func failures(_ text: String) throws -> [String] {
+      try AtomicFile.write(text, to: folder.file("x.graph"))
+      return try runFixture(folder.file("x.graph"), FixtureOptions(buildsExecutables: false)).flatMap(\.failures)
+    }
+    let model = "graph LR\n    x[\"Input(2)\"] --> y[\"x * 2\"]\n"
+    #expect(try failures(model + "%% test: check").isEmpty)
+    #expect(try failures(model + "%% test: check\n%% expect: x f32[3]").count == 1)
+    #expect(try failures(model + "%% test: error") == ["no error was found"])
+    #expect(try !failures(model + "%% test: run values\n%% expect: y f32[2] = 0 0").isEmpty)
+    #expect(throws: DiagnosticsError.self) { try failures(model + "%% test: chek") }
+    #expect(throws: DiagnosticsError.self) { try failures("%% expect: y\n" + model) }
+  }
+}
