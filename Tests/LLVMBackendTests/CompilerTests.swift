@@ -95,6 +95,7 @@ import Testing
       Harness.call(function, kernels[index], memory.compactMap(\.bytes.baseAddress), [], 0..<1)
       #expect(memory[1].bytes.bindMemory(to: Float.self).allSatisfy { $0 == Float(index + 1) })
     }
+    withExtendedLifetime(loaded) {}
   }
 
   @Test func oldEntriesMakeRoom() throws {

@@ -101,6 +101,7 @@ enum Harness {
       let pointers = memory.map { $0.bytes.baseAddress ?? UnsafeMutableRawPointer(bitPattern: 64)! }
       call(loaded.functions[0], kernel, pointers, sizes, middle..<tiles)
       call(loaded.functions[0], kernel, pointers, sizes, 0..<middle)
+      withExtendedLifetime(loaded) {}
       for (index, parameter) in kernel.parameters.enumerated() {
         let differences = compare(memory[index].bytes, expected[index].bytes, parameter.dtype, ulps).prefix(3)
         if differences.isEmpty { continue }

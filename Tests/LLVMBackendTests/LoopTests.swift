@@ -277,6 +277,7 @@ import Testing
       let loaded = try Harness.compiler(target).load([kernel])
       guard let pointer = memory.bytes.baseAddress else { continue }
       Harness.call(loaded.functions[0], kernel, [pointer, pointer], [], 0..<4)
+      withExtendedLifetime(loaded) {}
       #expect(Harness.compare(memory.bytes, expected.bytes, .f32, 16).isEmpty)
     }
   }

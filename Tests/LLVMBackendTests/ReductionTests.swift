@@ -87,6 +87,7 @@ import Testing
       }
       results.append(Array(memory[1].bytes))
     }
+    withExtendedLifetime(loaded) {}
     #expect(results[0] == results[1] && results[0] == results[2])
   }
 
