@@ -49,7 +49,9 @@ static const struct {
   uint32_t dtype;
 } codes[] = {{"f4", LAMINA_F32}, {"f8", LAMINA_F64}, {"f2", LAMINA_F16}, {"i1", LAMINA_I8},  {"i2", LAMINA_I16},
              {"i4", LAMINA_I32}, {"i8", LAMINA_I64}, {"u1", LAMINA_U8},  {"u2", LAMINA_U16}, {"u4", LAMINA_U32},
-             {"u8", LAMINA_U64}, {"b1", LAMINA_BOOL}};
+             {"u8", LAMINA_U64}, {"b1", LAMINA_BOOL},
+             // What numpy keeps bfloat16 as.
+             {"V2", LAMINA_BF16}};
 
 /// The text after `'key':` in a header, blanks skipped; NULL when there is none.
 static const char *field(const char *header, const char *key) {

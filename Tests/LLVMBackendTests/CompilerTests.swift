@@ -93,7 +93,9 @@ import Testing
         GuardedMemory(Harness.bytes([Float](repeating: 0, count: 20))), GuardedMemory(LoopTests.floats(20)),
       ]
       Harness.call(function, kernels[index], memory.compactMap(\.bytes.baseAddress), [], 0..<1)
-      #expect(memory[1].bytes.bindMemory(to: Float.self).allSatisfy { $0 == Float(index + 1) })
+      withExtendedLifetime(memory) {
+        #expect(memory[1].bytes.bindMemory(to: Float.self).allSatisfy { $0 == Float(index + 1) })
+      }
     }
     withExtendedLifetime(loaded) {}
   }
@@ -159,7 +161,9 @@ import Testing
         GuardedMemory(Harness.bytes([Float](repeating: 0, count: 20))), GuardedMemory(LoopTests.floats(20)),
       ]
       Harness.call(UnsafeRawPointer(function), kernels[0], memory.compactMap(\.bytes.baseAddress), [], 0..<1)
-      #expect(memory[1].bytes.bindMemory(to: Float.self).allSatisfy { $0 == scale })
+      withExtendedLifetime(memory) {
+        #expect(memory[1].bytes.bindMemory(to: Float.self).allSatisfy { $0 == scale })
+      }
     }
   }
 

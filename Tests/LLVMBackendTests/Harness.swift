@@ -109,6 +109,7 @@ enum Harness {
           "\(kernel.name) on \(target.name), '\(parameter.name)': \(differences.joined(separator: ", "))",
           sourceLocation: sourceLocation)
       }
+      withExtendedLifetime((memory, expected)) {}
     }
   }
 

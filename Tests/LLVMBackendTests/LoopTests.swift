@@ -278,7 +278,9 @@ import Testing
       guard let pointer = memory.bytes.baseAddress else { continue }
       Harness.call(loaded.functions[0], kernel, [pointer, pointer], [], 0..<4)
       withExtendedLifetime(loaded) {}
-      #expect(Harness.compare(memory.bytes, expected.bytes, .f32, 16).isEmpty)
+      withExtendedLifetime((memory, expected, separate)) {
+        #expect(Harness.compare(memory.bytes, expected.bytes, .f32, 16).isEmpty)
+      }
     }
   }
 }

@@ -85,7 +85,7 @@ import Testing
       for tiles in split {
         Harness.call(loaded.functions[0], kernel, memory.compactMap(\.bytes.baseAddress), [n], tiles)
       }
-      results.append(Array(memory[1].bytes))
+      results.append(withExtendedLifetime(memory) { Array(memory[1].bytes) })
     }
     withExtendedLifetime(loaded) {}
     #expect(results[0] == results[1] && results[0] == results[2])
