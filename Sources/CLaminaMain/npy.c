@@ -134,8 +134,7 @@ void write_bytes(const char *path, const void *bytes, uint64_t count) {
 
 void write_npy(const char *path, const struct tensor *tensor) {
   // Types that .npy has no code for are written as the next larger one.
-  uint32_t dtype = tensor->dtype == LAMINA_BF16 ? LAMINA_F32
-                   : tensor->dtype == LAMINA_I4 ? LAMINA_I8
+  uint32_t dtype = tensor->dtype == LAMINA_I4   ? LAMINA_I8
                    : tensor->dtype == LAMINA_U4 ? LAMINA_U8
                                                 : tensor->dtype;
   const char *code = "f4";
