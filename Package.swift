@@ -170,6 +170,11 @@ let package = Package(
     .target(
       name: "GraphTestKit", dependencies: ["GraphOps", "GraphIR", "KernelIR", "TensorCore", "GraphSupport"],
       path: "Tests/GraphTestKit", swiftSettings: swift),
+    tests(
+      "DifferentialTests",
+      of: [
+        "GraphTestKit", "Lamina", "LLVMBackend", "GraphInterpreter", "GraphOptimizer", "GraphIR", "TensorCore",
+      ]),
     tests("GraphIRTests", of: ["GraphTestKit", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
     tests("GraphOpsTests", of: ["GraphTestKit", "GraphInterpreter", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
     tests("GraphInterpreterTests", of: ["GraphInterpreter", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random graphs over all operators, compiled at each level of optimisation and with several numbers of threads, against
+// the interpreter. `LAMINA_GRAPHS=FIRST..LAST` chooses other seeds, for long runs by hand.
+
+import Foundation
+import GraphIR
+import GraphInterpreter
+import GraphOptimizer
+import GraphTestKit
+import Lamina
+import LLVMBackend
+import TensorCore
+import Testing
+
+@Suite struct CompiledGraphTests {
+  /// Far above what rounding makes of the noise that `RandomGraph` lets a node have, far below a wrong element.
+  static let tolerance = 1e-3
+  static let operatorsOfAGraph = 8
+
+  static let seeds: Range<Int> = {
+    let bounds = (ProcessInfo.processInfo.environment["LAMINA_GRAPHS"] ?? "").split(separator: ".").compactMap { Int($0) }
+    return bounds.count == 2 && bounds[0] < bounds[1] ? bounds[0]..<bounds[1] : 0..<2000
+  }()
+  /// Seeds go in blocks, so that a run is some tens of tests.
+  static let blocks = stride(from: seeds.lowerBound, to: seeds.upperBound, by: 50).map { $0..<min($0 + 50, seeds.upperBound) }
+
+  @Test(arguments: blocks) func compiledEqualsInterpreted(_ block: Range<Int>) throws {
+    for seed in block { try check(seed) }
+  }
+
+  private func check(_ seed: Int) throws {
+    let (graph, inputs) = try RandomGraph.make(seed: UInt64(seed), nodes: Self.operatorsOfAGraph)
+    let expected = try interpret(graph, references: inputs.mapValues { Reference($0) })
+    let ordered = try graph.inputs.map { try #require(inputs[graph[$0].name ?? ""]) }
+    for level in OptimizationLevel.allCases {
+      let model = try CompiledModel(graph, CompileOptions(level: level, jobs: 1))
+      let outputs = try model.run(ordered, threads: 1)
+      for (output, tensor) in zip(graph.outputs, outputs) {
+        let value = try #require(expected[output.name])
+        let distance = distance(Reference(tensor), value)
+        if distance >= Self.tolerance || distance.isNaN {
+          Issue.record("seed \(seed), '\(output.name)', \(level): distance \(distance)\n\(describe(graph))")
+          return
+        }
+      }
+      let threaded = try model.run(ordered, threads: 2)
+      if !zip(outputs, threaded).allSatisfy({ $0.isIdentical(to: $1) }) {
+        Issue.record("seed \(seed), \(level): two threads give other bits than one\n\(describe(graph))")
+        return
+      }
+    }
+  }
+}
