@@ -82,7 +82,7 @@ private struct MatrixLowering {
     packsOnTheFly = !isPacked && column.b != 1
     // A matrix times a vector that is no constant: each result is a row's sum, better along the depth.
     if packsOnTheFly && rows.isEmpty { return nil }
-    if packsOnTheFly, !(depth.allSatisfy { $0.extent.isConstant }) { return nil }
+    if packsOnTheFly, !(depth.allSatisfy { ($0.extent.value ?? 0) > 0 }) { return nil }
     self.column = column
     var batch = axes(.batch) + columns.filter { $0.members != column.members }
     var row = LoopAxis(members: [], extent: 1, a: 0, b: 0)

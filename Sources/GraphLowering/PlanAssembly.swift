@@ -110,7 +110,10 @@ struct PlanAssembly {
     by output: ValueID, in lowered: LoweredKernel, step: Int, _ lastRead: [ValueID: Int], _ numbers: [ValueID: Int],
     bytes: Dim, plan: Plan
   ) -> Int? {
-    guard let target = lowered.arguments.firstIndex(of: .value(output)) else { return nil }
+    // With several results, one written early could still be an operand of the next.
+    guard lowered.kernel.parameters.filter({ $0.access != .read }).count == 1,
+      let target = lowered.arguments.firstIndex(of: .value(output))
+    else { return nil }
     for (number, argument) in lowered.arguments.enumerated() where number != target {
       guard case .value(let value) = argument, let buffer = numbers[value], plan.buffers[buffer].lastStep == step,
         lastRead[value] == step, plan.buffers[buffer].byteCount == bytes,

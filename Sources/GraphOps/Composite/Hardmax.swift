@@ -27,6 +27,8 @@ package struct Hardmax: AxisOperation {
     }
     return .decompose { builder, operands throws(TypeError) in
       guard let value = operands[0] else { throw TypeError("'Hardmax' needs an operand") }
+      // Nothing to choose from, and nothing to compute.
+      if x.shape[place] == 0 { return [value] }
       let best = try builder.emit(ArgMax(axis: place), value)
       return [try builder.emit(Cast(to: x.dtype), try builder.isIndex(best, axis: place, size: x.shape[place]))]
     }
