@@ -12,7 +12,8 @@ extension Kernel {
     var hasStored = false
     func check(_ expr: Expr) {
       for load in expr.loads where load.buffer == read {
-        if target.map({ $0 != load.offset }) ?? true { isPossible = false }
+        // After the store the element is gone, and elsewhere it may be gone already.
+        if hasStored || (target.map { $0 != load.offset } ?? true) { isPossible = false }
       }
     }
     func findStore(_ statements: [Statement]) {
