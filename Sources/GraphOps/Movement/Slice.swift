@@ -80,20 +80,20 @@ package struct Slice: Operation {
     return Span(start: first, step: step, count: Dim.larger(0, Dim.ceilDiv(first - last, Dim(-step))))
   }
 
-  /// An index counted from the end where it is negative, and clamped.
+  /// An index counted from the end where it is negative, and clamped; on an empty axis to `highest`, which is below.
   private func position(_ index: Dim, lowest: Dim, highest: Dim, of size: Dim) throws(TypeError) -> Dim {
     if let number = index.value {
       if number >= Self.endless { return highest }
-      if number <= -Self.endless { return lowest }
+      if number <= -Self.endless { return Dim.smaller(lowest, highest) }
       let absolute = number < 0 ? size + index : index
-      return Dim.larger(lowest, Dim.smaller(absolute, highest))
+      return Dim.smaller(Dim.larger(lowest, absolute), highest)
     }
     let bounds = index.positiveBounds
     let isNegative = (bounds.high ?? 0) < 0
     guard isNegative || (bounds.low ?? -1) >= 0 else {
       throw TypeError("'Slice' cannot tell whether '\(index)' counts from the start or from the end")
     }
-    return Dim.larger(lowest, Dim.smaller(isNegative ? size + index : index, highest))
+    return Dim.smaller(Dim.larger(lowest, isNegative ? size + index : index), highest)
   }
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
