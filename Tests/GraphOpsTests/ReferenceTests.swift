@@ -75,7 +75,8 @@ private func isClose(_ x: Double, _ y: Double) -> Bool {
     let b = integers([2, 2, 0, -1], .i64)
     #expect(try Div().evaluate([a, b])[0].integers == [3, -3, 0, Int64.min])
     var remainder = Mod()
-    #expect(try remainder.evaluate([integers([-7, 7, -7, 7]), integers([3, -3, -3, 0])])[0].integers == [2, -2, -1, 0])
+    #expect(
+      try remainder.evaluate([integers([-7, 7, -7, 7]), integers([3, -3, -3, 0])])[0].integers == [2, -2, -1, 0])
     remainder.fmod = true
     #expect(try remainder.evaluate([integers([-7, 7, -7]), integers([3, -3, -3])])[0].integers == [-1, 1, -1])
     #expect(try remainder.evaluate([reals([-7.5, 7.5]), reals([2, -2])])[0].reals == [-1.5, 1.5])
@@ -97,7 +98,8 @@ private func isClose(_ x: Double, _ y: Double) -> Bool {
   }
 
   @Test func `reductions hold at their edges`() throws {
-    #expect(try ReduceLogSumExp().evaluate([reals([1000, 1001])])[0].reals.allSatisfy { isClose($0, 1001.3132616875182) })
+    #expect(
+      try ReduceLogSumExp().evaluate([reals([1000, 1001])])[0].reals.allSatisfy { isClose($0, 1001.3132616875182) })
     #expect(try ReduceLogSumExp().evaluate([reals([-infinity, -infinity])])[0].reals == [-infinity])
     #expect(try ReduceMax().evaluate([reals([], [0])])[0].reals == [-infinity])
     #expect(try ReduceMean().evaluate([integers([1, 2, 2], .i32)])[0].integers == [1])
@@ -115,11 +117,14 @@ private func isClose(_ x: Double, _ y: Double) -> Bool {
     let slice = Slice(starts: [2, 3], ends: [-100, 0], axes: [1, 2], steps: [-1, -2])
     #expect(try slice.evaluate([x])[0].integers == [11, 9, 7, 5, 3, 1, 23, 21, 19, 17, 15, 13])
     for (mode, before, after, expected) in [
-      (PadMode.reflect, 3, 5, [3, 2, 1, 0, 1, 2, 3, 2, 1, 0, 1, 2]), (.wrap, 5, 6, [3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1]),
+      (PadMode.reflect, 3, 5, [3, 2, 1, 0, 1, 2, 3, 2, 1, 0, 1, 2]),
+      (.wrap, 5, 6, [3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1]),
       (.edge, 2, 1, [0, 0, 0, 1, 2, 3, 3]), (.constant, -1, 2, [1, 2, 3, 9, 9]),
     ] as [(PadMode, Dim, Dim, [Int64])] {
       #expect(try Pad(pads: [before, after], mode: mode, value: 9).evaluate([count([4])])[0].integers == expected)
     }
+    // A size that turns out to be 0 where only a name was known.
+    #expect(throws: TypeError.self) { try Pad(pads: [1, 0], mode: .edge).evaluate([reals([], [0])]) }
     let taken = try Gather(axis: 1).evaluate([x, integers([2, 0, -1])])[0].integers
     #expect(
       taken == [8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11, 20, 21, 22, 23, 12, 13, 14, 15, 20, 21, 22, 23])

@@ -8,7 +8,8 @@ import Testing
 
 /// What a rule of an operator makes of a node: the operator names of its replacement from the root inwards (`input` for
 /// the graph's own), or nil where none applies.
-private func rewritten(_ operation: any Operation, _ operands: [ValueID?], _ builder: GraphBuilder) throws -> [String]? {
+private func rewritten(_ operation: any Operation, _ operands: [ValueID?], _ builder: GraphBuilder) throws -> [String]?
+{
   for rule in type(of: operation).rules {
     var context = RuleContext(builder: builder, operation: operation, operands: operands)
     guard let results = try rule.apply(&context) else { continue }

@@ -44,7 +44,7 @@ package struct NumberRange: Operation {
     case (nil, let size?): return [TensorType(dtype, [size])]
     case (let limit?, nil):
       let count = max(0, ((limit - start) / delta).rounded(.up))
-      guard count < 0x1p53 else { throw TypeError("'Range' to \(limit) has no end") }
+      guard !limit.isNaN, count < 0x1p53 else { throw TypeError("'Range' to \(limit) has no end") }
       return [TensorType(dtype, [Dim(Int(count))])]
     default: throw TypeError("'Range' needs either 'limit' or 'size'")
     }

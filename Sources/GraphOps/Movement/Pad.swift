@@ -110,6 +110,7 @@ package struct Pad: Operation {
 
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard let data = operands[0] else { throw TypeError("'Pad' needs an operand") }
+    _ = try inferTypes(operands.map { $0?.type })
     let mode = try resolvedMode()
     let borders = try borders(of: data.type.shape)
     let crops = try staticSizes(borders.map(\.crop), for: Self.name)
