@@ -31,8 +31,10 @@ package struct Differentiation: Sendable {
         "not-differentiable",
         "'\(graph.displayName(value))' is \(graph.type(value)), gradients are of floats")
     }
-    let expansion = try Expansion(graph, from: values, to: scalar)
-    var reverse = try Reverse(expansion, from: values, to: scalar)
+    let expansion = try Expansion(graph, from: values, to: [scalar])
+    var reverse = try Reverse(expansion, from: values, to: [scalar]) { builder throws(TypeError) in
+      [try builder.scalar(1, graph.type(scalar).dtype)]
+    }
     try reverse.run()
     gradients = try reverse.results()
     builder = reverse.builder
@@ -52,6 +54,27 @@ package func gradients(of scalar: ValueID, in graph: Graph, withRespectTo values
   return result.builder.graph
 }
 
+/// The gradients of a region: its inputs, then a seed for each float output, to the gradients of its float inputs.
+func vectorJacobian(of region: Graph) throws(TypeError) -> Graph {
+  do {
+    let values = region.inputs.filter { region.type($0).dtype.isFloat }
+    let outputs = region.outputs.map(\.value).filter { region.type($0).dtype.isFloat }
+    let expansion = try Expansion(region, from: values, to: outputs)
+    var reverse = try Reverse(expansion, from: values, to: outputs) { builder throws(TypeError) in
+      outputs.enumerated().map { builder.input("seed\($0)", region.type($1)) }
+    }
+    try reverse.run()
+    let gradients = try reverse.results()
+    var graph = reverse.builder
+    graph.replaceOutputs(gradients.enumerated().map { ("gradient\($0)", $1) })
+    return graph.graph
+  } catch let error as DiagnosticsError {
+    throw TypeError(error.diagnostics.first?.message ?? "a region has no gradient")
+  } catch {
+    throw TypeError("a region has no gradient: \(error)")
+  }
+}
+
 /// The place a node comes from, for messages.
 func failure(_ error: TypeError, at node: Node) -> DiagnosticsError {
   let place = node.origin.path.isEmpty ? "" : "'\(node.origin.path)': "
@@ -62,15 +85,15 @@ func failure(_ error: TypeError, at node: Node) -> DiagnosticsError {
   ])
 }
 
-/// What a scalar's gradient passes through: values that depend on the chosen ones and that the scalar depends on.
-func path(in graph: Graph, from values: [ValueID], to scalar: ValueID) -> [Bool] {
+/// What gradients pass through: values that depend on the chosen ones and that the targets depend on.
+func path(in graph: Graph, from values: [ValueID], to targets: [ValueID]) -> [Bool] {
   var isReached = [Bool](repeating: false, count: graph.values.count)
   for value in values { isReached[value.index] = true }
   for node in graph.nodes where node.operands.contains(where: { $0.map { isReached[$0.index] } ?? false }) {
     for result in node.results where graph.type(result).dtype.isFloat { isReached[result.index] = true }
   }
   var isWanted = [Bool](repeating: false, count: graph.values.count)
-  isWanted[scalar.index] = true
+  for target in targets { isWanted[target.index] = true }
   for node in graph.nodes.reversed() where node.results.contains(where: { isWanted[$0.index] && isReached[$0.index] }) {
     for operand in node.operands { if let operand { isWanted[operand.index] = true } }
   }

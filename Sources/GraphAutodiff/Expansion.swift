@@ -11,11 +11,11 @@ struct Expansion {
   /// The original's values in the new graph.
   private(set) var map: [ValueID?]
 
-  init(_ graph: Graph, from values: [ValueID], to scalar: ValueID) throws {
+  init(_ graph: Graph, from values: [ValueID], to targets: [ValueID]) throws {
     builder = GraphBuilder(name: graph.name, symbols: graph.symbols)
     map = [ValueID?](repeating: nil, count: graph.values.count)
     for input in graph.inputs { map[input.index] = builder.input(graph[input].name ?? "", graph.type(input)) }
-    let onPath = path(in: graph, from: values, to: scalar)
+    let onPath = path(in: graph, from: values, to: targets)
     for node in graph.nodes {
       builder.origin = node.origin
       let operands = node.operands.map { $0.flatMap { map[$0.index] } }
@@ -72,7 +72,7 @@ struct Expansion {
     let forward = results.map { scratch.input("", $0) }
     var context = GradientContext(
       builder: scratch, operands: inputs, results: forward,
-      seeds: seeds.map { scratch.type($0).dtype.isFloat ? $0 : nil })
+      seeds: seeds.map { scratch.type($0).dtype.isFloat ? $0 : nil }, differentiate: vectorJacobian)
     do throws(TypeError) {
       _ = try operation.gradient(&context)
       return nil

@@ -14,17 +14,24 @@ struct Reverse {
   /// The gradient with respect to each forward value, as far as it is known.
   private var gradients: [ValueID?]
 
-  init(_ expansion: Expansion, from values: [ValueID], to scalar: ValueID) throws {
+  /// - Parameter seeds: gives the gradients that the targets start with, in order.
+  init(
+    _ expansion: Expansion, from values: [ValueID], to targets: [ValueID],
+    seeds: (inout GraphBuilder) throws(TypeError) -> [ValueID]
+  ) throws {
     builder = expansion.builder
     forward = expansion.builder.graph
     self.values = values.compactMap { expansion.map[$0.index] }
     gradients = [ValueID?](repeating: nil, count: forward.values.count)
-    guard let scalar = expansion.map[scalar.index], self.values.count == values.count else {
-      throw InternalError("a value of the graph was lost")
-    }
-    onPath = path(in: forward, from: self.values, to: scalar)
+    let targets = targets.compactMap { expansion.map[$0.index] }
+    guard self.values.count == values.count else { throw InternalError("a value of the graph was lost") }
+    onPath = path(in: forward, from: self.values, to: targets)
     do throws(TypeError) {
-      if onPath[scalar.index] { gradients[scalar.index] = try builder.scalar(1, forward.type(scalar).dtype) }
+      for (target, seed) in zip(targets, try seeds(&builder)) where onPath[target.index] {
+        gradients[target.index] = try gradients[target.index].map { (sum) throws(TypeError) in
+          try builder.emit(Add(), sum, seed)
+        } ?? seed
+      }
     } catch {
       throw InternalError(error.message)
     }
@@ -47,7 +54,9 @@ struct Reverse {
 
   /// Adds what a node's gradient gives to its operands.
   private mutating func cross(_ node: Node, _ seeds: [ValueID?]) throws(TypeError) {
-    var context = GradientContext(builder: builder, operands: node.operands, results: node.results, seeds: seeds)
+    var context = GradientContext(
+      builder: builder, operands: node.operands, results: node.results, seeds: seeds,
+      differentiate: vectorJacobian)
     // The one copy of the graph moves into the context and back.
     builder = GraphBuilder(name: "")
     defer { builder = context.builder }

@@ -41,12 +41,23 @@ package struct SharedTensor: Hashable, Sendable {
   }
 }
 
-/// A graph as an attribute (branches and loop bodies): equal when it is the same object.
+/// A graph as an attribute (branches and loop bodies): equal when its text and its tensors are.
 package final class SharedGraph: Hashable, Sendable {
   package let graph: Graph
   package init(_ graph: Graph) { self.graph = graph }
-  package static func == (a: SharedGraph, b: SharedGraph) -> Bool { a === b }
-  package func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+
+  package static func == (a: SharedGraph, b: SharedGraph) -> Bool {
+    if a === b { return true }
+    guard a.graph.nodes.count == b.graph.nodes.count, a.graph.inputTypes == b.graph.inputTypes else { return false }
+    let (first, second) = (printGraph(a.graph), printGraph(b.graph))
+    return first.text == second.text
+      && first.tensors.mapValues(SharedTensor.init) == second.tensors.mapValues(SharedTensor.init)
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(graph.nodes.count)
+    hasher.combine(graph.inputTypes)
+  }
 }
 
 /// A Swift type that an attribute can have.

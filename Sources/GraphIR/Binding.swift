@@ -4,8 +4,9 @@
 import TensorCore
 
 extension Operation {
-  /// This operator with the named sizes in its attributes replaced; subgraphs keep theirs.
+  /// This operator with the named sizes in its attributes and regions replaced.
   package func substituting(_ sizes: [String: Dim]) -> Self {
+    if sizes.isEmpty { return self }
     var bound = self
     for attribute in Self.attributes {
       switch attribute.get(self) {
@@ -13,6 +14,8 @@ extension Operation {
         _ = attribute.set(&bound, .dim(dim.substituting(sizes)))
       case .dims(let dims):
         _ = attribute.set(&bound, .dims(dims.map { $0.substituting(sizes) }))
+      case .graph(let shared):
+        _ = attribute.set(&bound, .graph(SharedGraph(shared.graph.substituting(sizes))))
       default: continue
       }
     }

@@ -12,7 +12,17 @@ package struct GradientContext: Sendable {
   /// With respect to each result; nil where the scalar does not depend on it.
   package let seeds: [ValueID?]
 
-  package init(builder: GraphBuilder, operands: [ValueID?], results: [ValueID], seeds: [ValueID?]) {
+  /// For operators with regions: the graph that gives the gradients of a region. Its inputs are the region's, then a
+  /// seed for each float output; its outputs are the gradients of the float inputs.
+  package let differentiate: @Sendable (_ region: Graph) throws(TypeError) -> Graph
+
+  package init(
+    builder: GraphBuilder, operands: [ValueID?], results: [ValueID], seeds: [ValueID?],
+    differentiate: @escaping @Sendable (_ region: Graph) throws(TypeError) -> Graph = { (_) throws(TypeError) in
+      throw TypeError("regions are not differentiated here")
+    }
+  ) {
+    self.differentiate = differentiate
     self.builder = builder
     self.operands = operands
     self.results = results

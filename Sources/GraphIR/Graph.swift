@@ -49,11 +49,15 @@ package struct Value: Sendable {
 package struct Symbol: Sendable, Hashable {
   package var name: String
   package var range: ClosedRange<Int>
+  /// For a size that an operator finds while the model runs, what it never exceeds: a size known before. Nil for
+  /// sizes that the inputs show. By convention names of run-time sizes start with `_`; they alone may be 0.
+  package var bound: Dim?
   /// Without a declared range a size is between 1 and this.
   package static let unbounded = 1...(1 << 31)
-  package init(_ name: String, _ range: ClosedRange<Int> = Symbol.unbounded) {
+  package init(_ name: String, _ range: ClosedRange<Int> = Symbol.unbounded, bound: Dim? = nil) {
     self.name = name
     self.range = range
+    self.bound = bound
   }
 }
 

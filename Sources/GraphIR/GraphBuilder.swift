@@ -36,6 +36,11 @@ package struct GraphBuilder: Sendable {
     graph.outputs.append(Graph.Output(name: name, value: value))
   }
 
+  /// Makes these the only outputs.
+  package mutating func replaceOutputs(_ outputs: [(name: String, value: ValueID)]) {
+    graph.outputs = outputs.map { Graph.Output(name: $0.name, value: $0.value) }
+  }
+
   /// Adds a symbol, or narrows its range.
   package mutating func declare(_ symbol: Symbol) {
     if let index = graph.symbols.firstIndex(where: { $0.name == symbol.name }) {
@@ -55,7 +60,7 @@ package struct GraphBuilder: Sendable {
   /// Adds a node of an operator whose type is not known here.
   package mutating func emitAny(_ operation: any Operation, _ operands: [ValueID?]) throws(TypeError) -> [ValueID] {
     let key = Key(operation: operation.key, operands: operands)
-    let isPure = type(of: operation).accuracy != .random
+    let isPure = !operation.isRandom
     if mergesEqualNodes && isPure, let results = known[key] { return results }
     try checkOperandCount(operation, operands)
     let types = try operation.inferTypes(operands.map { $0.map(type) })

@@ -2,6 +2,7 @@
 // Passes: named functions from graph to graph, run and verified by one driver.
 
 import GraphSupport
+import TensorCore
 
 /// A named step of the optimizer.
 package struct GraphPass: Sendable {
@@ -60,11 +61,14 @@ extension GraphPass {
     return graph
   }
 
-  /// Rebuilds a graph node by node: `transform` emits what replaces a node and returns its results, or nil to keep it.
-  /// Nodes that no output needs are dropped. Inputs and outputs keep their names and order.
+  /// Rebuilds a graph node by node, regions first: `transform` emits what replaces a node of `graph` (the whole or a
+  /// region) and returns its results, or nil to keep it. Nodes that no output needs are dropped. Inputs and outputs
+  /// keep their names and order.
   package static func rebuild(
     _ graph: Graph,
-    _ transform: (_ node: Node, _ operands: [ValueID?], _ builder: inout GraphBuilder) throws -> [ValueID]?
+    _ transform: (
+      _ graph: Graph, _ node: Node, _ operands: [ValueID?], _ builder: inout GraphBuilder
+    ) throws -> [ValueID]?
   ) throws -> Graph {
     var builder = GraphBuilder(name: graph.name, symbols: graph.symbols)
     var mapped = [ValueID?](repeating: nil, count: graph.values.count)
@@ -73,7 +77,9 @@ extension GraphPass {
     for (index, node) in graph.nodes.enumerated() where needed[index] {
       let operands = node.operands.map { $0.flatMap { mapped[$0.index] } }
       builder.origin = node.origin
-      let results = try transform(node, operands, &builder) ?? builder.emitAny(node.operation, operands)
+      var node = node
+      node.operation = try rebuildRegions(of: node.operation, transform)
+      let results = try transform(graph, node, operands, &builder) ?? builder.emitAny(node.operation, operands)
       for (old, new) in zip(node.results, results) {
         mapped[old.index] = new
         if let name = graph[old].name, builder.graph[new].name == nil { builder.setName(name, of: new) }
@@ -87,17 +93,34 @@ extension GraphPass {
     result.dropUnneeded()
     return result
   }
+
+  private static func rebuildRegions(
+    of operation: any Operation,
+    _ transform: (Graph, Node, [ValueID?], inout GraphBuilder) throws -> [ValueID]?
+  ) throws -> any Operation {
+    operation.regions.isEmpty ? operation : try operation.mappingRegions { try rebuild($0, transform) }
+  }
 }
 
 extension Graph {
-  /// For each node, whether an output depends on it.
+  /// For each node, whether an output depends on it: by its values, or by a size that it makes.
   package func neededNodes() -> [Bool] {
     var needed = [Bool](repeating: false, count: nodes.count)
     var wanted = [Bool](repeating: false, count: values.count)
+    let hasRuntimeSizes = symbols.contains { $0.bound != nil }
+    var sizes: Set<String> = []
     for output in outputs { wanted[output.value.index] = true }
-    for index in nodes.indices.reversed() where nodes[index].results.contains(where: { wanted[$0.index] }) {
+    for index in nodes.indices.reversed() {
+      let node = nodes[index]
+      guard node.results.contains(where: { wanted[$0.index] })
+        || (hasRuntimeSizes && node.operation.definedSizes.contains { !sizes.isDisjoint(with: $0.symbols) })
+      else { continue }
       needed[index] = true
-      for operand in nodes[index].operands { if let operand { wanted[operand.index] = true } }
+      for operand in node.operands { if let operand { wanted[operand.index] = true } }
+      if hasRuntimeSizes {
+        for result in node.results { for dim in type(result).shape { sizes.formUnion(dim.symbols) } }
+        for region in node.operation.regions { sizes.formUnion(region.symbols.map(\.name)) }
+      }
     }
     return needed
   }

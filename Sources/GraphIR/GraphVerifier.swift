@@ -6,6 +6,9 @@ import TensorCore
 /// What is wrong with a graph, in order; empty for a sound one.
 package func verify(_ graph: Graph) -> [String] {
   var findings: [String] = []
+  let runtime = Set(graph.symbols.filter { $0.bound != nil }.map(\.name))
+  /// Run-time sizes that may be used: those of the graph around a region, and what nodes so far made.
+  var available = runtime.filter { !graph.definesSize($0) }
   var defined = [Bool](repeating: false, count: graph.values.count)
   for input in graph.inputs {
     guard graph.values.indices.contains(input.index) else {
@@ -34,6 +37,14 @@ package func verify(_ graph: Graph) -> [String] {
     } catch {
       findings.append("node \(index) '\(name)': \(error.message)")
     }
+    for region in node.operation.regions { findings += verify(region).map { "in node \(index) '\(name)': \($0)" } }
+    for size in node.operation.definedSizes {
+      guard let symbol = size.symbols.first, size == Dim(symbol: symbol), runtime.contains(symbol) else {
+        findings.append("node \(index) '\(name)' makes the size \(size), which is no run-time size")
+        continue
+      }
+      if !available.insert(symbol).inserted { findings.append("the size \(symbol) is made twice") }
+    }
     for result in node.results {
       guard graph.values.indices.contains(result.index) else {
         findings.append("node \(index) '\(name)' has no value for a result")
@@ -44,6 +55,9 @@ package func verify(_ graph: Graph) -> [String] {
       defined[result.index] = true
       for dim in graph.type(result).shape where !dim.symbols.isSubset(of: known) {
         findings.append("\(result) has a size that is not declared: \(graph.type(result))")
+      }
+      for dim in graph.type(result).shape where !dim.symbols.intersection(runtime).isSubset(of: available) {
+        findings.append("\(result) has a size that nothing before it makes: \(graph.type(result))")
       }
     }
   }

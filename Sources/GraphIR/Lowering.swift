@@ -19,6 +19,8 @@ package enum Lowering: Sendable {
   case reshape
   /// A loop nest of its own, for operators that none of the forms above describes (sorting, recurrences).
   case loops(@Sendable (_ context: inout LoopContext) -> [Statement])
+  /// Nested steps of the plan.
+  case control(Control)
   /// A value that exists before anything runs: inputs, constants, parameters.
   case leaf
 }

@@ -63,6 +63,9 @@ package protocol Operation: Sendable {
   /// How many results this instance has; the default is one for each of `results`.
   var resultCount: Int { get }
 
+  /// Sizes that this instance finds while the model runs: names of their own, each a size of a result.
+  var definedSizes: [Dim] { get }
+
   /// The results' types. Missing optional operands are nil.
   func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType]
 
@@ -86,6 +89,7 @@ extension Operation {
   package static var accuracy: Accuracy { .exact }
   package static var rules: [Rule] { [] }
   package var resultCount: Int { Self.results.count }
+  package var definedSizes: [Dim] { [] }
 
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
     throw TypeError("'\(Self.name)' has no gradient")

@@ -34,7 +34,7 @@ package func interpret(
   _ graph: Graph, references inputs: [String: Reference], sizes: [String: Int] = [:], observe: ValueObserver? = nil
 ) throws -> [String: Reference] {
   let bound = try bindInputs(graph, inputs, sizes)
-  let dims = bound.mapValues { Dim($0) }
+  var dims = bound.mapValues { Dim($0) }
   var remaining = graph.users().map(\.count)
   for output in graph.outputs { remaining[output.value.index] += 1 }
   var values = [Reference?](repeating: nil, count: graph.values.count)
@@ -48,7 +48,7 @@ package func interpret(
   }
   for node in graph.nodes {
     let operands = node.operands.map { $0.flatMap { values[$0.index] } }
-    let results = try evaluate(node, operands, dims, in: graph)
+    let results = try evaluate(node, operands, &dims, in: graph)
     for operand in node.operands {
       guard let operand else { continue }
       remaining[operand.index] -= 1
@@ -61,9 +61,9 @@ package func interpret(
   return outputs
 }
 
-/// One node's results, checked against the types the graph gives them.
+/// One node's results, checked against the types the graph gives them; `sizes` learns those that the node makes.
 private func evaluate(
-  _ node: Node, _ operands: [Reference?], _ sizes: [String: Dim], in graph: Graph
+  _ node: Node, _ operands: [Reference?], _ sizes: inout [String: Dim], in graph: Graph
 ) throws -> [Reference] {
   let name = type(of: node.operation).name
   let results: [Reference]
@@ -73,6 +73,7 @@ private func evaluate(
     throw DiagnosticsError([diagnostic(error, at: node.origin)])
   }
   for (id, result) in zip(node.results, results) {
+    if !node.operation.definedSizes.isEmpty { try? bindSizes(of: graph.type(id), to: result.type, &sizes) }
     let expected = graph.type(id).substituting(sizes)
     if result.type != expected || result.count != result.shape.reduce(1, *) {
       throw InternalError("'\(name)' gives \(result.type) for \(graph.displayName(id)), its type is \(expected)")

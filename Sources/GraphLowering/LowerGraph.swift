@@ -16,6 +16,11 @@ extension LoweredModel {
       let name = type(of: node.operation).name
       switch lowering {
       case .decompose: throw InternalError("'\(name)' reached lowering undecomposed")
+      case .control:
+        throw DiagnosticsError([
+          Diagnostic(
+            .error, "not-compiled", "'\(name)' runs in the interpreter only", at: node.origin.location)
+        ])
       case .leaf where !(node.operation is Constant): throw InternalError("'\(name)' reached lowering unbound")
       default: break
       }

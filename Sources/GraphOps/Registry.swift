@@ -127,6 +127,14 @@ package enum OperatorRegistry {
     Trilu.self,
     Unslice.self,
     Unsqueeze.self,
+    // Control flow
+    If.self,
+    LoopOperator.self,
+    Scan.self,
+    // Recurrent
+    GRU.self,
+    LSTM.self,
+    RNN.self,
     // Contractions
     Conv.self,
     ConvTranspose.self,

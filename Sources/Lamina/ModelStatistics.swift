@@ -56,7 +56,15 @@ private func arithmetic(_ node: Node, in graph: Graph) -> Dim {
     let operands = node.operands.map { operand in operand.map { builder.input("x", graph.type($0)) } }
     guard (try? body(&builder, operands)) != nil else { return 0 }
     return builder.graph.nodes.reduce(Dim(0)) { $0 + arithmetic($1, in: builder.graph) }
+  case .control(.branch(let first, _)): return regionArithmetic(first)
+  case .control(.loop(let loop)):
+    guard case .exactly(let trips) = loop.trips else { return regionArithmetic(loop.body) }
+    return trips * regionArithmetic(loop.body)
   case .loops: return node.results.first.map { graph.type($0).elementCount } ?? 0
-  case .reshape, .leaf: return 0
+  case .reshape, .leaf, .control(.size): return 0
   }
+}
+
+private func regionArithmetic(_ region: Graph) -> Dim {
+  region.nodes.reduce(Dim(0)) { $0 + arithmetic($1, in: region) }
 }

@@ -42,7 +42,7 @@ private func naiveKernel(_ lowering: Lowering, _ types: NodeTypes) -> Kernel? {
     nest.body = body(&context)
     nest.tiles = context.tiles
     nest.scratch = context.scratch
-  case .decompose, .leaf: return nil
+  case .decompose, .control, .leaf: return nil
   }
   return nest.kernel
 }

@@ -97,7 +97,7 @@ struct GraphParser {
     scope.builder.output(name, value)
   }
 
-  /// `symbol N in 1...64`
+  /// `symbol N in 1...64`, or `symbol _n in 0...64 up to <N>` for a run-time size.
   private mutating func symbol(_ scope: inout Scope) throws(GraphTextError) {
     let range = lexer.range
     let name = try lexer.name("a size's name")
@@ -112,7 +112,12 @@ struct GraphParser {
     if scope.builder.graph.symbols.contains(where: { $0.name == name }) {
       throw GraphTextError(message: "'\(name)' is declared twice", range: range)
     }
-    scope.builder.declare(Symbol(name, low...high))
+    var bound: Dim?
+    if try lexer.take("up") {
+      try lexer.expect("to")
+      bound = try size()
+    }
+    scope.builder.declare(Symbol(name, low...high, bound: bound))
   }
 
   /// An input or a node.

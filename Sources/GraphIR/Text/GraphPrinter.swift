@@ -42,7 +42,9 @@ private struct GraphPrinter {
     }
     text += "graph \(quoted(graph.name)) {\n"
     for symbol in graph.symbols {
-      text += "\(indent)  symbol \(symbol.name) in \(symbol.range.lowerBound)...\(symbol.range.upperBound)\n"
+      text += "\(indent)  symbol \(symbol.name) in \(symbol.range.lowerBound)...\(symbol.range.upperBound)"
+      if let bound = symbol.bound { text += " up to <\(bound)>" }
+      text += "\n"
     }
     for input in graph.inputs { text += "\(indent)  \(value(input)) = input\n" }
     for node in graph.nodes {

@@ -23,7 +23,7 @@ extension Graph {
             .error, "missing-parameter", "parameter '\($0.parameter.name)' (\(type($0.value))) has no value", at: $0.origin.location)
         })
     }
-    return try GraphPass.rebuild(self) { node, _, builder in
+    return try GraphPass.rebuild(self) { _, node, _, builder in
       guard let parameter = node.operation as? Parameter, let tensor = tensors[parameter.name] else { return nil }
       let value = try builder.constant(tensor)
       builder.setName(parameter.name, of: value)

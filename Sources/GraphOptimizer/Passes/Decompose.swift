@@ -14,7 +14,7 @@ extension GraphPass {
     var graph = graph
     for _ in 0..<depthLimit {
       var isDone = true
-      graph = try GraphPass.rebuild(graph) { node, operands, builder in
+      graph = try GraphPass.rebuild(graph) { graph, node, operands, builder in
         guard case .decompose(let body) = node.operation.lower(graph.types(node)) else { return nil }
         isDone = false
         do throws(TypeError) {

@@ -11,9 +11,9 @@ private let elementLimit = 1 << 16
 extension GraphPass {
   ///     %y = Add(2, 3)       →   %y = Constant(5)
   package static let foldConstants = GraphPass("fold-constants") { graph, context in
-    try GraphPass.rebuild(graph) { node, operands, builder in
+    try GraphPass.rebuild(graph) { graph, node, operands, builder in
       guard !(node.operation is Constant), !(node.operation is Parameter), !node.operands.isEmpty,
-        type(of: node.operation).accuracy != .random,
+        !node.operation.isRandom, node.operation.definedSizes.isEmpty,
         node.results.allSatisfy({ (graph.type($0).elementCount.value ?? .max) <= elementLimit })
       else { return nil }
       var values: [Reference?] = []

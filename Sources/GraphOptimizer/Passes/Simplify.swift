@@ -18,7 +18,7 @@ extension GraphPass {
     var graph = graph
     for _ in 0..<roundLimit {
       let before = context.rewriteCount
-      graph = try GraphPass.rebuild(graph) { node, operands, builder in
+      graph = try GraphPass.rebuild(graph) { graph, node, operands, builder in
         let name = type(of: node.operation).name
         for rule in rulesByOperator[name] ?? [] {
           var trial = RuleContext(builder: builder, operation: node.operation, operands: operands)
