@@ -48,6 +48,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     // Front matter is YAML; Yams wraps libyaml and keeps line and column of every node.
     .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    // ONNX files are protobuf messages: Apple's decoder, with limits on depth and checks of every length and string.
+    .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
   ],
   targets: [
     // Row 0: the runtime ships alone.
@@ -88,6 +90,11 @@ let package = Package(
     row("GraphAutodiff", on: ["GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
     row("GraphOptimizer", on: ["GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
     row("GraphLowering", on: ["GraphOps", "GraphIR", "KernelIR", "PlanIR", "TensorCore", "GraphSupport"]),
+    row(
+      "ONNXImport",
+      on: [
+        "GraphOps", "GraphIR", "TensorCore", "GraphSupport", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]),
     .systemLibrary(name: "CLLVM"),
     .target(
       name: "LLVMBackend", dependencies: ["CLLVM", "KernelIR", "TensorCore", "GraphSupport"], swiftSettings: llvmSwift),
@@ -97,8 +104,8 @@ let package = Package(
       "Lamina",
       on: [
         "GraphLayers", "GraphOps", "GraphIR", "GraphLanguage", "GraphInterpreter", "GraphAutodiff", "GraphOptimizer",
-        "GraphLowering", "PlanIR", "LLVMBackend", "ExecutableLinker", "KernelIR", "LaminaRuntime", "CLaminaRuntime",
-        "TensorFiles", "TensorCore", "GraphSupport",
+        "GraphLowering", "ONNXImport", "PlanIR", "LLVMBackend", "ExecutableLinker", "KernelIR", "LaminaRuntime",
+        "CLaminaRuntime", "TensorFiles", "TensorCore", "GraphSupport",
       ]),
 
     // Row 7: tests as files.
@@ -127,8 +134,8 @@ let package = Package(
       name: "LaminaTool",
       dependencies: [
         "FixtureKit", "Lamina", "GraphLayers", "GraphOps", "GraphIR", "GraphDrawing", "GraphLanguage",
-        "GraphInterpreter", "GraphLowering", "PlanIR", "LLVMBackend", "ExecutableLinker", "KernelIR", "TensorFiles",
-        "TensorCore", "GraphSupport",
+        "GraphInterpreter", "GraphLowering", "ONNXImport", "PlanIR", "LLVMBackend", "ExecutableLinker", "KernelIR",
+        "TensorFiles", "TensorCore", "GraphSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: swift),
 

@@ -104,7 +104,7 @@ private struct FixtureRunner {
     switch command.kind {
     case .check:
       let source = try load(command, fixesSizes: true)
-      let types = source.resolved.boxes.filter { !$0.path.contains("/") }.map { box in
+      let types = source.resolved.boxes.filter { $0.depth == 0 }.map { box in
         "\(box.path) \(box.outputs.map { source.resolved.graph.type($0.value).description }.joined(separator: ", "))"
       }
       return (types + lines(source.resolved.warnings), layoutFailures())

@@ -6,6 +6,7 @@ import GraphLanguage
 import GraphLayers
 import GraphOptimizer
 import GraphSupport
+import ONNXImport
 import TensorCore
 
 /// A model ready to be interpreted or compiled.
@@ -18,10 +19,28 @@ package struct ModelSource: Sendable {
   /// The graph with its parameters bound.
   package var graph: Graph
 
+  /// Inputs of the file that are constants of the graph: their values decide sizes.
+  package var boundInputs: Set<String> = []
+
+  /// Whether a path names an ONNX model.
+  package static func isONNX(_ path: String) -> Bool { path.lowercased().hasSuffix(".onnx") }
+
   /// Reads a model and everything it names. Throws every error in one go.
+  ///
+  /// - Parameters:
+  ///   - constants: For ONNX models, the values of inputs that are constants from now on.
+  ///   - run: For ONNX models, the inputs of the one run that the model is read for.
   package static func load(
-    _ path: String, weights: String? = nil, seed: Int? = nil, options: ResolveOptions = ResolveOptions()
+    _ path: String, weights: String? = nil, seed: Int? = nil, options: ResolveOptions = ResolveOptions(),
+    constants: [String: String] = [:], run: RunInputs? = nil
   ) throws -> ModelSource {
+    if isONNX(path) {
+      if weights != nil || options.model != nil {
+        throw DiagnosticsError("onnx-options", "an ONNX file holds one model with its weights", file: path)
+      }
+      return try loadONNX(path, ImportOptions(dims: options.dims, constants: constants, run: run))
+    }
+    if !constants.isEmpty { throw DiagnosticsError("constant-input", "only inputs of ONNX models become constants", file: path) }
     let (file, findings) = loadGraphFile(path)
     let errors = findings.filter { $0.severity == .error }
     guard let file, errors.isEmpty else { throw DiagnosticsError(findings) }
@@ -30,5 +49,20 @@ package struct ModelSource: Sendable {
     let bound = try bindWeights(resolved.graph, file, path: weights, seed: seed)
     return ModelSource(
       path: path, file: file, resolved: resolved, weights: bound, graph: try resolved.graph.binding(bound.tensors))
+  }
+
+  private static func loadONNX(_ path: String, _ options: ImportOptions) throws -> ModelSource {
+    let imported = try importModel(path, options)
+    let boxes = imported.nodes.map { node in
+      ResolvedBox(
+        path: node.name, title: "", operation: node.operation, location: nil,
+        outputs: node.results.map { LayerOutput(imported.graph[$0].name ?? "", $0) }, nodes: node.nodes,
+        depth: 0)
+    }
+    return ModelSource(
+      path: path, file: nil,
+      resolved: ResolvedModel(graph: imported.graph, boxes: boxes, warnings: imported.warnings),
+      weights: BoundWeights(tensors: imported.parameters, initialized: []),
+      graph: try imported.graph.binding(imported.parameters), boundInputs: imported.boundInputs)
   }
 }

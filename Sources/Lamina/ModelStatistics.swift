@@ -10,9 +10,11 @@ import TensorCore
 /// One box of a model in numbers.
 package struct BoxStatistics: Sendable {
   package var path: String
+  /// How many blocks it is inside.
+  package var depth: Int
   package var title: String
   package var operation: String
-  package var location: SourceLocation
+  package var location: SourceLocation?
   package var types: [TensorType]
   package var parameterCount: Int
   /// Multiplications and additions counted one each; symbolic where sizes are.
@@ -34,7 +36,7 @@ package func statistics(_ model: ResolvedModel) -> [BoxStatistics] {
     }
     let types = box.outputs.map { model.graph.type($0.value) }
     return BoxStatistics(
-      path: box.path, title: box.title, operation: box.operation, location: box.location, types: types,
+      path: box.path, depth: box.depth, title: box.title, operation: box.operation, location: box.location, types: types,
       parameterCount: parameters, flops: flops,
       bytes: types.reduce(Dim(0)) { $0 + $1.elementCount * Dim($1.dtype.size) })
   }

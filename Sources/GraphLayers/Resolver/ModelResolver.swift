@@ -25,6 +25,12 @@ package struct ResolvedModel: Sendable {
   /// In the order of building: each box with its operations as written, and its results.
   package var boxes: [ResolvedBox]
   package var warnings: [Diagnostic]
+
+  package init(graph: Graph, boxes: [ResolvedBox], warnings: [Diagnostic]) {
+    self.graph = graph
+    self.boxes = boxes
+    self.warnings = warnings
+  }
 }
 
 package struct ResolvedBox: Sendable {
@@ -32,10 +38,26 @@ package struct ResolvedBox: Sendable {
   package var path: String
   package var title: String
   package var operation: String
-  package var location: SourceLocation
+  /// Nil in models that are no text.
+  package var location: SourceLocation?
   package var outputs: [LayerOutput]
   /// The nodes it added, as positions in the graph's nodes.
   package var nodes: Range<Int>
+  /// How many blocks it is inside.
+  package var depth: Int
+
+  package init(
+    path: String, title: String, operation: String, location: SourceLocation?, outputs: [LayerOutput], nodes: Range<Int>,
+    depth: Int
+  ) {
+    self.path = path
+    self.title = title
+    self.operation = operation
+    self.location = location
+    self.outputs = outputs
+    self.nodes = nodes
+    self.depth = depth
+  }
 }
 
 /// The id of errors that are reported already, inside the block that a box uses.
@@ -197,7 +219,8 @@ private struct ModelResolver {
           ResolvedBox(
             path: boxPath, title: box.displayName,
             operation: operations(of: box, in: scope).map { scope.file.source.text($0.range) }.joined(separator: "; "),
-            location: scope.file.location(box.range), outputs: built, nodes: start..<builder.graph.nodes.count))
+            location: scope.file.location(box.range), outputs: built, nodes: start..<builder.graph.nodes.count,
+            depth: depth))
       } catch {
         // What is wrong inside a block is reported there.
         if error.id != blockFailed { report(error, in: scope.file) }

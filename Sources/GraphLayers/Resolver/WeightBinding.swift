@@ -12,6 +12,11 @@ package struct BoundWeights: Sendable {
   package var tensors: [String: Tensor]
   /// Parameters that no file gave, in order.
   package var initialized: [String]
+
+  package init(tensors: [String: Tensor], initialized: [String]) {
+    self.tensors = tensors
+    self.initialized = initialized
+  }
 }
 
 /// Loads the tensors of a graph's parameters. `path` takes the place of the front matter's `weights:`.

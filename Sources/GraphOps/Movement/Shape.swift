@@ -20,7 +20,8 @@ package struct Shape: Operation {
   package var end: Int?
   package init() {}
 
-  private func sizes(_ shape: [Dim]) -> [Dim] {
+  /// The sizes it picks of a shape.
+  package func sizes(_ shape: [Dim]) -> [Dim] {
     func clamped(_ axis: Int) -> Int { Swift.min(Swift.max(axis < 0 ? axis + shape.count : axis, 0), shape.count) }
     let (first, last) = (clamped(start), end.map(clamped) ?? shape.count)
     return first < last ? Array(shape[first..<last]) : []

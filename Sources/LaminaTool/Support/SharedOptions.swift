@@ -37,22 +37,40 @@ struct ModelOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The model to take, for files with several.", valueName: "name"))
   var model: String?
 
+  @Option(help: ArgumentHelp("Make an input of an ONNX model a constant, such as sr=16000 or axes=[0, 1].", valueName: "name=value"))
+  var constant: [String] = []
+
   /// The sizes of `--dim NAME=SIZE` arguments.
   static func sizes(_ arguments: [String]) throws -> [String: Int] {
     var result: [String: Int] = [:]
     for text in arguments {
-      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard parts.count == 2, !parts[0].isEmpty, let size = Int(parts[1]), size >= 0 else {
+      guard let equals = text.lastIndex(of: "="), equals > text.startIndex,
+        let size = Int(text[text.index(after: equals)...]), size >= 0
+      else {
         throw ValidationError("--dim takes NAME=SIZE such as N=32, found '\(text)'")
       }
-      result[String(parts[0])] = size
+      result[String(text[..<equals])] = size
     }
     return result
   }
 
-  func load() throws -> ModelSource {
+  /// The values of `--constant NAME=VALUE` arguments.
+  private func constants() throws -> [String: String] {
+    var result: [String: String] = [:]
+    for text in constant {
+      guard let equals = text.lastIndex(of: "="), equals > text.startIndex else {
+        throw ValidationError("--constant takes NAME=VALUE such as sr=16000, found '\(text)'")
+      }
+      result[String(text[..<equals])] = String(text[text.index(after: equals)...])
+    }
+    return result
+  }
+
+  /// Reads the model; for one run when its inputs are given.
+  func load(inputs: [String] = []) throws -> ModelSource {
     try ModelSource.load(
-      file, weights: weights, seed: seed, options: ResolveOptions(model: model, dims: try Self.sizes(dim)))
+      file, weights: weights, seed: seed, options: ResolveOptions(model: model, dims: try Self.sizes(dim)),
+      constants: try constants(), run: inputs.isEmpty || !ModelSource.isONNX(file) ? nil : try runInputs(inputs))
   }
 }
 

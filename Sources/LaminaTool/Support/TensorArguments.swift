@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import GraphSupport
+import ONNXImport
 import TensorCore
 import TensorFiles
 
@@ -16,15 +17,48 @@ func namedPath(_ text: String, names: [String]) -> (name: String?, path: String)
   return (nil, text)
 }
 
+/// What `--input` arguments give a model that is not read yet, whose inputs have no names here.
+func runInputs(_ arguments: [String]) throws -> RunInputs {
+  var named: [String: String] = [:]
+  var collections: [String] = []
+  var single: String?
+  for argument in arguments {
+    let (name, path) = namedPath(argument, names: [])
+    if let name {
+      named[name] = path
+    } else if try TensorFormat(path: TensorReference(reading: path).path).holdsNames {
+      collections.append(path)
+    } else {
+      single = path
+    }
+  }
+  let members = try collections.map { (path: $0, names: Set(try readTensors($0).map(\.name))) }
+  return RunInputs(
+    isGiven: { [named, single] name, isOptional in
+      named[name] != nil || members.contains { $0.names.contains(name) } || (single != nil && !isOptional)
+    },
+    tensor: { [named, single] name, dtype, shape in
+      let member = members.last { $0.names.contains(name) }.map { "\($0.path):\(name)" }
+      return try (named[name] ?? member ?? single).map {
+        try readTensor($0, expecting: TensorType(dtype, shape ?? []), name: name)
+      }
+    })
+}
+
 /// The inputs of a model from `--input` arguments, in order. Throws with every input that is missing or unknown.
-func readInputs(_ arguments: [String], _ ports: [(name: String, type: TensorType)]) throws -> [Tensor] {
+///
+/// - Parameter bound: names that are constants of the model and no inputs any more.
+func readInputs(
+  _ arguments: [String], _ ports: [(name: String, type: TensorType)], bound: Set<String> = []
+) throws -> [Tensor] {
   let names = ports.map(\.name)
   let listing = Diagnostic.Note("the inputs are " + ports.map { "'\($0.name)' \($0.type)" }.joined(separator: ", "))
   var tensors: [String: Tensor] = [:]
   var findings: [Diagnostic] = []
   for argument in arguments {
-    let (name, path) = namedPath(argument, names: names)
+    let (name, path) = namedPath(argument, names: names + bound)
     if let name {
+      if bound.contains(name) { continue }
       guard let port = ports.first(where: { $0.name == name }) else {
         findings.append(
           Diagnostic(

@@ -38,32 +38,42 @@ struct Check: ParsableCommand {
   }
 
   private func check(_ path: String) throws {
+    if ModelSource.isONNX(path) {
+      let options = ResolveOptions(model: model, dims: try ModelOptions.sizes(dim))
+      let source = try ModelSource.load(path, options: options)
+      return syntax ? wellFormed(path) : show(path, source.resolved, source.resolved.warnings)
+    }
     let (file, findings) = loadGraphFile(path)
     guard let file, !findings.contains(where: { $0.severity == .error }) else { throw DiagnosticsError(findings) }
-    if syntax {
-      if !options.quiet { Terminal.print(options.json ? "{\"file\": \(jsonString(path)), \"errors\": 0}" : "\(path): well-formed") }
-      return
-    }
+    if syntax { return wellFormed(path) }
     let dims = try ModelOptions.sizes(dim)
     let resolved = try resolveModel(file, ResolveOptions(model: model, dims: dims))
-    let warnings = findings + resolved.warnings
+    show(path, resolved, findings + resolved.warnings)
+  }
+
+  private func wellFormed(_ path: String) {
+    if options.quiet { return }
+    Terminal.print(options.json ? "{\"file\": \(jsonString(path)), \"errors\": 0}" : "\(path): well-formed")
+  }
+
+  private func show(_ path: String, _ model: ResolvedModel, _ warnings: [Diagnostic]) {
     if !options.json { Terminal.report(warnings) }
     if options.quiet { return }
-    Terminal.print(options.json ? json(path, resolved, warnings) : table(path, resolved))
+    Terminal.print(options.json ? json(path, model, warnings) : table(path, model))
   }
 
   private func table(_ path: String, _ model: ResolvedModel) -> String {
     let boxes = statistics(model)
     var table = Table(headings: ["box", "operation", "type", "parameters", "FLOPs", "bytes"], numeric: [3, 4, 5])
     for box in boxes {
-      let indent = String(repeating: "  ", count: box.path.filter { $0 == "/" }.count)
+      let indent = String(repeating: "  ", count: box.depth)
       table.rows.append([
-        indent + (box.path.split(separator: "/").last.map(String.init) ?? box.path),
+        box.depth == 0 ? box.path : indent + (box.path.split(separator: "/").last.map(String.init) ?? box.path),
         shortened(box.operation), box.types.map(\.description).joined(separator: ", "),
         box.parameterCount == 0 ? "" : countText(box.parameterCount), text(box.flops), text(box.bytes),
       ])
     }
-    let top = boxes.filter { !$0.path.contains("/") }
+    let top = boxes.filter { $0.depth == 0 }
     let parameters = top.reduce(0) { $0 + $1.parameterCount }
     table.rows.append([
       "total", "", "", countText(parameters), text(top.reduce(Dim(0)) { $0 + $1.flops }), text(top.reduce(Dim(0)) { $0 + $1.bytes }),

@@ -43,13 +43,13 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     options.apply()
-    let source = try model.load()
+    let source = try model.load(inputs: input)
     if !options.quiet && !options.json { Terminal.report(source.resolved.warnings) }
     let graph = source.graph
     let ports = graph.inputs.map { (name: graph[$0].name ?? "", type: graph.type($0)) }
     let inputs =
       input.isEmpty
-      ? try randomInputs(ports, seed: random, dims: smallestSizes(graph)) : try readInputs(input, ports)
+      ? try randomInputs(ports, seed: random, dims: smallestSizes(graph)) : try readInputs(input, ports, bound: source.boundInputs)
     let sizes = try bindSizes(ports, inputs, ranges: graph.ranges)
     let tolerance = Tolerance(absolute: atol, relative: rtol)
     let compile = try compileOptions()

@@ -33,7 +33,7 @@ struct Run: ParsableCommand {
 
   func run() throws {
     options.apply()
-    let source = try model.load()
+    let source = try model.load(inputs: input)
     if !options.quiet && !options.json { Terminal.report(source.resolved.warnings) }
     let ports = source.graph.inputs.map { (name: source.graph[$0].name ?? "", type: source.graph.type($0)) }
     let inputs = try tensors(ports, source)
@@ -58,7 +58,7 @@ struct Run: ParsableCommand {
   }
 
   private func tensors(_ ports: [(name: String, type: TensorType)], _ source: ModelSource) throws -> [Tensor] {
-    guard let random else { return try readInputs(input, ports) }
+    guard let random else { return try readInputs(input, ports, bound: source.boundInputs) }
     guard input.isEmpty else { throw ValidationError("--random and --input exclude each other") }
     return try randomInputs(ports, seed: random, dims: smallestSizes(source.graph))
   }

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all graphs of one file share while it is imported: the file, what was asked, and what was found wrong.
+
+import GraphIR
+import GraphSupport
+import TensorCore
+
+/// One attempt to import a file.
+final class ImportSession {
+  let file: ONNXFile
+  let options: ImportOptions
+  /// Inputs whose given values are constants of the model.
+  let bound: Set<String>
+  /// Whether the sizes of the given inputs take the place of names.
+  let isSpecialised: Bool
+  let functions: [FunctionKey: FunctionProto]
+
+  /// Inputs whose values would let more of the model be understood.
+  var neededInputs: Set<String> = []
+  private(set) var diagnostics: [Diagnostic] = []
+  /// Unsupported operators and the nodes that have them, in order of appearance.
+  private var unsupported: [(operation: String, nodes: [String])] = []
+  /// Nodes translated so far, those of functions and branches each time they are inlined.
+  private var nodeCount = 0
+  private var usedNames: Set<String> = []
+
+  struct FunctionKey: Hashable {
+    var domain: String
+    var name: String
+    var overload: String
+  }
+
+  /// Functions in functions may grow without bound.
+  private static let nodeLimit = 1_000_000
+  /// More errors than this help nobody.
+  private static let errorLimit = 50
+
+  init(_ file: ONNXFile, _ options: ImportOptions, bound: Set<String>, isSpecialised: Bool) {
+    self.file = file
+    self.options = options
+    self.bound = bound
+    self.isSpecialised = isSpecialised
+    functions = Dictionary(
+      file.model.functions.map { (FunctionKey(domain: normalised($0.domain), name: $0.name, overload: $0.overload), $0) },
+      uniquingKeysWith: { first, _ in first })
+  }
+
+  var failed: Bool { !diagnostics.isEmpty || !unsupported.isEmpty }
+
+  func report(_ id: String, _ message: String, notes: [String] = []) {
+    guard diagnostics.count < Self.errorLimit else { return }
+    diagnostics.append(
+      Diagnostic(.error, id, message, file: file.path, notes: notes.map { Diagnostic.Note($0) }))
+  }
+
+  func reportUnsupported(_ operation: String, _ node: String) {
+    if let index = unsupported.firstIndex(where: { $0.operation == operation }) {
+      unsupported[index].nodes.append(node)
+    } else {
+      unsupported.append((operation, [node]))
+    }
+  }
+
+  /// Everything that is wrong, unsupported operators first.
+  var findings: [Diagnostic] {
+    unsupported.map { operation, nodes in
+      let shown = nodes.prefix(3).joined(separator: ", ") + (nodes.count > 3 ? " and \(nodes.count - 3) more" : "")
+      return Diagnostic(
+        .error, "unsupported-operator", "the operator '\(operation)' is not supported", file: file.path,
+        notes: [
+          Diagnostic.Note("\(nodes.count == 1 ? "it is" : "they are") \(shown)"),
+          Diagnostic.Note("export the model so that it is made of other operators; 'lamina ops' lists those there are"),
+        ])
+    } + diagnostics
+  }
+
+  /// Counts a node; false when the model has too many.
+  func mayTranslate() -> Bool {
+    nodeCount += 1
+    if nodeCount == Self.nodeLimit + 1 {
+      report("model-size", "the model has more than \(Self.nodeLimit) nodes once its functions are inlined")
+    }
+    return nodeCount <= Self.nodeLimit
+  }
+
+  /// A node's name, made different from those before it.
+  func uniqueName(_ name: String) -> String {
+    var unique = name
+    var number = 1
+    while !usedNames.insert(unique).inserted {
+      number += 1
+      unique = "\(name)#\(number)"
+    }
+    return unique
+  }
+}
+
+/// The default domain has two names.
+func normalised(_ domain: String) -> String { domain == "ai.onnx" ? "" : domain }

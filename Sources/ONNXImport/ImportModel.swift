@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// ONNX files as graphs.
+
+import GraphIR
+import GraphOps
+import GraphSupport
+import TensorCore
+
+/// Reads an ONNX file as a graph. Everything that is wrong or unsupported is thrown in one go.
+package func importModel(_ path: String, _ options: ImportOptions = ImportOptions()) throws -> ImportedModel {
+  let file = try ONNXFile(path)
+  var bound: Set<String> = []
+  var isSpecialised = false
+  while true {
+    let session = ImportSession(file, options, bound: bound, isSpecialised: isSpecialised)
+    var importer = GraphImporter(session, name: file.model.graph?.name ?? "")
+    let graph = importer.importMain()
+    if !session.failed {
+      return ImportedModel(
+        graph: graph, parameters: importer.parameters, nodes: importer.nodes, warnings: [],
+        boundInputs: bound.union(options.constants.keys))
+    }
+    // A run knows its inputs: values that decide shapes first, then sizes. Each turn knows more than the one before.
+    if let run = options.run {
+      let more = session.neededInputs.filter { !bound.contains($0) && run.isGiven($0, false) }
+      if !more.isEmpty {
+        bound.formUnion(more)
+        continue
+      }
+      if !isSpecialised {
+        isSpecialised = true
+        continue
+      }
+    }
+    throw DiagnosticsError(session.findings)
+  }
+}
+
+extension GraphImporter {
+  /// Builds the file's main graph.
+  mutating func importMain() -> Graph {
+    guard let proto = session.file.model.graph else { return builder.graph }
+    scopes = [Scope(opsets: opsetVersions(session.file.model.opsetImport))]
+    let outputs = proto.output.map(\.name)
+    defineInputs(proto)
+    known.ranges = builder.graph.ranges
+    defineInitializers(proto)
+    translate(proto.node, for: outputs)
+    var seen: Set<String> = []
+    for name in outputs {
+      guard seen.insert(name).inserted else {
+        session.report("duplicate-name", "the output '\(name)' is there twice")
+        continue
+      }
+      switch lookup(name) {
+      case .value(let id): builder.output(name, id)
+      case .failed: continue
+      case nil: session.report("undefined-name", "nothing makes the output '\(name)'")
+      }
+    }
+    if outputs.isEmpty { session.report("no-output", "the model has no outputs") }
+    return builder.graph
+  }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Normalizations and dropout in their older forms.
+
+import GraphIR
+import GraphOps
+import TensorCore
+
+extension OperatorTable {
+  /// Before operator set 14 further results are for training; nothing that runs reads them.
+  static let batchNormalization: Translation = { (importer, node) throws(TypeError) in
+    if node.version < 9, try node.int("spatial", default: 1) == 0 {
+      throw TypeError("'spatial' is 0 (statistics for each position), which is not supported")
+    }
+    if node.version < 7 { node.ignore("is_test") }
+    var operation = BatchNormalization()
+    if let epsilon = try node.float("epsilon") { operation.epsilon = epsilon }
+    if let momentum = try node.float("momentum") { operation.momentum = momentum }
+    operation.trainingMode = try node.bool("training_mode")
+    if node.version < 14, (1..<5).contains(where: { node.wants($0) }) {
+      throw TypeError("its training results are read, which is not supported before operator set 14")
+    }
+    return try importer.emitAll(operation, node.operands)
+  }
+
+  /// Before operator set 21 scale and bias are for each group, later for each channel.
+  static let groupNormalization: Translation = { (importer, node) throws(TypeError) in
+    guard node.version < 21 else { return try translate(GroupNormalization(), &importer, &node) }
+    var operation = GroupNormalization()
+    operation.numGroups = try node.int("num_groups", default: 1)
+    if let epsilon = try node.float("epsilon") { operation.epsilon = epsilon }
+    let x = try node.required(0)
+    guard importer.rank(x) > 1 else { throw TypeError("\(importer.type(x)) has no channels") }
+    let channels = importer.type(x).shape[1]
+    let groups = Dim(operation.numGroups)
+    var parameters: [ValueID] = []
+    for number in 1...2 {
+      let value = try node.required(number)
+      guard importer.type(value).shape == [groups], groups != 0 else {
+        parameters.append(value)
+        continue
+      }
+      let column = try importer.emit(Unsqueeze(axes: [1]), value)
+      let rows = try importer.emit(Expand(shape: [groups, Dim.floorDiv(channels, groups)]), column)
+      parameters.append(try importer.emit(Reshape(exactly: [channels]), rows))
+    }
+    return [try importer.emit(operation, x, parameters[0], parameters[1])]
+  }
+
+  /// Dropout does nothing where a model runs; its mask says that everything is kept.
+  static let dropout: Translation = { (importer, node) throws(TypeError) in
+    node.ignore("ratio", "is_test", "seed")
+    let x = try node.required(0)
+    if let mode = node.operand(2) {
+      let isTraining = try importer.real(mode, "training_mode") != 0
+      let ratio = try node.operand(1).map { ratio throws(TypeError) in try importer.real(ratio, "ratio") } ?? 0.5
+      if isTraining && ratio != 0 {
+        throw TypeError("it drops elements at random ('training_mode' is set)", note: "export the model for inference")
+      }
+    }
+    let y = try importer.emit(Identity(), x)
+    guard node.wants(1) else { return [y] }
+    let dtype = node.version < 10 ? importer.type(x).dtype : .bool
+    return [y, try importer.emit(ConstantOfShape(importer.type(x).shape, 1, dtype))]
+  }
+}

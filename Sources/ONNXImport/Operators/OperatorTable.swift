@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which ONNX operator becomes what. Where ONNX and an operator here agree in name, operands and attributes nothing is
+// needed; the tables hold what differs.
+
+import GraphIR
+import GraphOps
+import TensorCore
+
+/// Emits what computes a node and returns its results; nil for a result that is not there.
+typealias Translation = @Sendable (inout GraphImporter, inout NodeReader) throws(TypeError) -> [ValueID?]
+
+enum OperatorTable {
+  /// Attributes that no operator's values depend on.
+  static let meaningless: Set<String> = ["consumed_inputs", "doc_string", "stash_type"]
+
+  /// Operators of the default domain that need translation, by name.
+  private static let translations: [String: Translation] = [
+    "Add": legacyBroadcast(Add()),
+    "And": legacyBroadcast(And()),
+    "BatchNormalization": batchNormalization,
+    "Cast": cast,
+    "Clip": clip,
+    "Concat": concat,
+    "Constant": constant,
+    "ConstantOfShape": constantOfShape,
+    "Div": legacyBroadcast(Div()),
+    "Dropout": dropout,
+    "Equal": legacyBroadcast(Equal()),
+    "Gemm": gemm,
+    "Greater": legacyBroadcast(Greater()),
+    "GroupNormalization": groupNormalization,
+    "Hardmax": softmaxLike(Hardmax.self),
+    "If": branch,
+    "Less": legacyBroadcast(Less()),
+    "LogSoftmax": softmaxLike(LogSoftmax.self),
+    "Mul": legacyBroadcast(Mul()),
+    "OneHot": oneHot,
+    "Or": legacyBroadcast(Or()),
+    "PRelu": prelu,
+    "Pad": pad,
+    "Pow": legacyBroadcast(Pow()),
+    "Range": range,
+    "Scatter": renamed(ScatterElements.self),
+    "Softmax": softmaxLike(Softmax.self),
+    "Split": split,
+    "Sub": legacyBroadcast(Sub()),
+    "Tile": tile,
+    "Xor": legacyBroadcast(Xor()),
+  ]
+
+  /// The names of ONNX's operands where some of them are attributes here.
+  static let operandNames: [String: [String]] = {
+    var names = [
+      "Compress": ["input", "condition"],
+      "CumSum": ["x", "axis"],
+      "Expand": ["input", "shape"],
+      "Reshape": ["data", "shape"],
+      "Slice": ["data", "starts", "ends", "axes", "steps"],
+      "Squeeze": ["data", "axes"],
+      "TopK": ["X", "K"],
+      "Trilu": ["input", "k"],
+      "Unsqueeze": ["data", "axes"],
+    ]
+    for reduction in OperatorRegistry.all.map({ $0.name }) where reduction.hasPrefix("Reduce") {
+      names[reduction] = ["data", "axes"]
+    }
+    return names
+  }()
+
+  /// Attributes that turn further results on.
+  static let resultSwitches: [String: String] = [
+    "BatchNormalization": "training_mode",
+    "LayerNormalization": "statistics",
+    "MaxPool": "indices",
+    "SoftmaxCrossEntropyLoss": "log_prob",
+  ]
+
+  /// How an operator of a domain is translated; nil when it is not supported.
+  static func translation(_ name: String, _ domain: String) -> Translation? {
+    switch domain {
+    case "": translations[name] ?? OperatorRegistry.operation(named: name).map { generic($0) }
+    default: nil
+    }
+  }
+
+  static func isSupported(_ name: String, _ domain: String) -> Bool { translation(name, domain) != nil }
+
+  /// An operator's name in messages, with the domain unless it is the default.
+  static func displayName(_ node: NodeProto) -> String {
+    let domain = normalised(node.domain)
+    return domain.isEmpty ? node.opType : "\(domain).\(node.opType)"
+  }
+}
