@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What operators mean in each version of the operator set.
+
+import GraphIR
+import ONNXImport
+import TensorCore
+import Testing
+
+@Suite struct OperatorTests {
+  /// The result of one node on x.
+  private func one(
+    _ operation: String, _ x: Tensor, opset: Int, operands: [Wire] = [], _ attributes: [(String, AttributeValue)] = []
+  ) throws -> Tensor {
+    let names = (0..<operands.count).map { "w\($0)" }
+    let type = x.dtype == .i64 ? 7 : 1
+    let graph = graph(
+      [node(operation, ["x"] + names, ["y"], attributes)],
+      inputs: [valueInfo("x", type: type, x.shape.map(String.init))], outputs: ["y"], initializers: operands)
+    return try run(try importBytes(model(graph, opset: opset)), ["x": x])
+  }
+
+  @Test func axesAreAttributesThenOperands() throws {
+    let x = try tensor([1, 2, 3, 4], [1, 2, 2])
+    #expect(try one("Squeeze", x, opset: 11, [("axes", .ints([0]))]).shape == [2, 2])
+    #expect(try one("Squeeze", x, opset: 13, operands: [longs("w0", [0])]).shape == [2, 2])
+    #expect(try one("Unsqueeze", x, opset: 11, [("axes", .ints([0, 4]))]).shape == [1, 1, 2, 2, 1])
+    #expect(try one("Unsqueeze", x, opset: 13, operands: [longs("w0", [-1])]).shape == [1, 2, 2, 1])
+    let sum = try one("ReduceSum", x, opset: 13, operands: [longs("w0", [1])], [("keepdims", .int(0))])
+    #expect(sum.shape == [1, 2] && sum.doubles() == [4, 6])
+    #expect(try one("ReduceMax", x, opset: 11, [("axes", .ints([1, 2]))]).doubles() == [4])
+    let slice = try one(
+      "Slice", x, opset: 10, operands: [longs("w0", [-1]), longs("w1", [-9]), longs("w2", [2]), longs("w3", [-1])])
+    #expect(slice.doubles() == [2, 1, 4, 3])
+    #expect(try one("Slice", x, opset: 1, [("starts", .ints([1])), ("ends", .ints([9])), ("axes", .ints([1]))]).doubles() == [3, 4])
+  }
+
+  @Test func softmaxBefore13TakesAllAxesFromOneOn() throws {
+    let x = try tensor([Double](repeating: 0, count: 8), [2, 2, 2])
+    #expect(try one("Softmax", x, opset: 11).doubles() == [Double](repeating: 0.25, count: 8))
+    #expect(try one("Softmax", x, opset: 13).doubles() == [Double](repeating: 0.5, count: 8))
+    #expect(try one("Hardmax", x, opset: 11, [("axis", .int(0))]).doubles() == [1, 0, 0, 0, 0, 0, 0, 0])
+  }
+
+  @Test func broadcastBefore7StandsAtAnAxis() throws {
+    let x = try tensor([1, 2, 3, 4], [2, 2])
+    let w = floats("w0", [2], [10, 20])
+    #expect(try one("Add", x, opset: 6, operands: [w], [("broadcast", .int(1)), ("axis", .int(0))]).doubles() == [11, 12, 23, 24])
+    #expect(try one("Add", x, opset: 6, operands: [w], [("broadcast", .int(1))]).doubles() == [11, 22, 13, 24])
+    #expect(try one("Add", x, opset: 7, operands: [w]).doubles() == [11, 22, 13, 24])
+  }
+
+  @Test func attributesBecameOperands() throws {
+    let x = try tensor([-2, 0.5, 3])
+    #expect(try one("Clip", x, opset: 6, [("min", .float(-1)), ("max", .float(1))]).doubles() == [-1, 0.5, 1])
+    #expect(try one("Clip", x, opset: 11, operands: [floats("w0", [], [-1]), floats("w1", [], [1])]).doubles() == [-1, 0.5, 1])
+    #expect(try one("Pad", x, opset: 2, [("pads", .ints([1, 0])), ("value", .float(7))]).doubles() == [7, -2, 0.5, 3])
+    #expect(try one("Pad", x, opset: 11, operands: [longs("w0", [1, 0]), floats("w1", [], [7])]).doubles() == [7, -2, 0.5, 3])
+    #expect(try one("Dropout", x, opset: 6, [("is_test", .int(1)), ("ratio", .float(0.5))]).doubles() == [-2, 0.5, 3])
+    #expect(try one("Cast", x, opset: 1, [("to", .text("INT64"))]).dtype == .i64)
+    #expect(try one("Cast", x, opset: 13, [("to", .int(6))]).integers() == [-2, 0, 3])
+    #expect(try one("Tile", x, opset: 1, operands: [longs("w0", [2]), longs("w1", [0])]).count == 6)
+    #expect(try one("Tile", x, opset: 13, operands: [longs("w0", [2])]).count == 6)
+  }
+
+  @Test func partsAreAsManyAsResults() throws {
+    let graph = graph(
+      [node("Split", ["x"], ["a", "b"], [("axis", .int(0))]), node("Sub", ["b", "a"], ["y"])],
+      inputs: [valueInfo("x", ["4"])], outputs: ["y"])
+    #expect(try run(try importBytes(model(graph, opset: 11)), ["x": try tensor([1, 2, 5, 7])]).doubles() == [4, 5])
+  }
+
+  @Test func constantsInEveryAttribute() throws {
+    let forms: [(String, AttributeValue, [Double], DType)] = [
+      ("value", .tensor(floats("", [2], [1, 2])), [1, 2], .f32), ("value_float", .float(1.5), [1.5], .f32),
+      ("value_floats", .floats([1, 2]), [1, 2], .f32), ("value_int", .int(-3), [-3], .i64),
+      ("value_ints", .ints([1, -2]), [1, -2], .i64),
+    ]
+    for (name, value, expected, dtype) in forms {
+      let result = try run(try importBytes(model(graph([node("Constant", [], ["y"], [(name, value)])], outputs: ["y"]))))
+      #expect(result.doubles() == expected && result.dtype == dtype, "\(name)")
+    }
+  }
+
+  @Test func groupNormalizationBefore21ScalesGroups() throws {
+    let x = try tensor([1, 3, 10, 30], [1, 4, 1])
+    let parameters = [floats("w0", [2], [1, 2]), floats("w1", [2], [0, 1])]
+    let old = try one("GroupNormalization", x, opset: 18, operands: parameters, [("num_groups", .int(2))])
+    let channels = [floats("w0", [4], [1, 1, 2, 2]), floats("w1", [4], [0, 0, 1, 1])]
+    let new = try one("GroupNormalization", x, opset: 21, operands: channels, [("num_groups", .int(2))])
+    #expect(old.doubles() == new.doubles())
+  }
+}
