@@ -14,7 +14,9 @@ import Testing
   /// Operators of floats that have no gradient, and why.
   static let without: Set<String> = [
     // The gradient of a gradient is not needed for training by first-order methods.
-    "ConvWeightsGradient", "PoolGradient",
+    "ConvWeightsGradient", "PoolGradient", "ProductScan",
+    // Points and cells move with the regions in steps.
+    "MaxRoiPool", "RoiAlign",
     // Only where updates replace or add.
     "ScatterElements", "ScatterND",
   ]

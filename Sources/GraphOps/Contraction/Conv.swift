@@ -79,7 +79,9 @@ package struct Conv: WindowOperation {
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
     guard let x = operands[0], let w = operands[1] else { throw TypeError("'Conv' needs an input and weights") }
-    guard DType.floats.contains(x.dtype) else { throw TypeError("'Conv' does not take \(x.dtype)", operand: 0) }
+    guard DType.floats.contains(x.dtype) || x.dtype == .i32 else {
+      throw TypeError("'Conv' does not take \(x.dtype)", operand: 0)
+    }
     guard x.dtype == w.dtype else {
       throw TypeError("'Conv' needs operands of one element type, found \(x.dtype) and \(w.dtype)", operand: 1)
     }
@@ -116,20 +118,25 @@ package struct Conv: WindowOperation {
     let area = window.input.reduce(1, *)
     let outputArea = window.output.reduce(1, *)
     var result = Reference(zeros: x.dtype, [x.shape[0]] + window.output + [filters])
-    x.reals.withUnsafeBufferPointer { x in
-      w.reals.withUnsafeBufferPointer { w in
-        result.reals.withUnsafeMutableBufferPointer { y in
-          forEachIndex(window.output) { place, o in
-            forEachIndex(window.kernel) { tap, k in
-              guard let source = window.position(o, k) else { return }
-              for n in 0..<batch {
-                let from = (n * area + source) * channels
-                let to = (n * outputArea + place) * filters
-                for g in 0..<group {
-                  for c in 0..<depth {
-                    let value = x[from + g * depth + c]
-                    let row = (tap * depth + c) * filters + g * width
-                    for m in 0..<width { y[to + g * width + m] += value * w[row + m] }
+    /// Adds the products of `depth` channels and `width` filters of every group.
+    func accumulate<Number>(
+      _ x: [Number], _ w: [Number], _ y: inout [Number], _ add: (inout Number, Number, Number) -> Void
+    ) {
+      x.withUnsafeBufferPointer { x in
+        w.withUnsafeBufferPointer { w in
+          y.withUnsafeMutableBufferPointer { y in
+            forEachIndex(window.output) { place, o in
+              forEachIndex(window.kernel) { tap, k in
+                guard let source = window.position(o, k) else { return }
+                for n in 0..<batch {
+                  let from = (n * area + source) * channels
+                  let to = (n * outputArea + place) * filters
+                  for g in 0..<group {
+                    for c in 0..<depth {
+                      let value = x[from + g * depth + c]
+                      let row = (tap * depth + c) * filters + g * width
+                      for m in 0..<width { add(&y[to + g * width + m], value, w[row + m]) }
+                    }
                   }
                 }
               }
@@ -138,8 +145,14 @@ package struct Conv: WindowOperation {
         }
       }
     }
-    if let bias {
-      for index in result.reals.indices { result.reals[index] += bias.reals[index % filters] }
+    if x.dtype.isFloat {
+      accumulate(x.reals, w.reals, &result.reals) { $0 += $1 * $2 }
+      if let bias { for index in result.reals.indices { result.reals[index] += bias.reals[index % filters] } }
+    } else {
+      accumulate(x.integers, w.integers, &result.integers) { $0 &+= $1 &* $2 }
+      for index in result.integers.indices {
+        result.integers[index] = wrap(result.integers[index] &+ (bias?.integers[index % filters] ?? 0), to: x.dtype)
+      }
     }
     return result
   }

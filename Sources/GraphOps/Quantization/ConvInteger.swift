@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolutions of 8-bit integers around zero points.
+
+import GraphIR
+import KernelIR
+import TensorCore
+
+/// Padding has the value of the zero point.
+package struct ConvInteger: WindowOperation {
+  package static let name = "ConvInteger"
+  package static let summary = "The convolution of (x - x_zero_point) with (w - w_zero_point) in i32."
+  package static let operands = [
+    Slot("x"), Slot("w"), Slot("x_zero_point", .optional), Slot("w_zero_point", .optional),
+  ]
+  package static let results = [Slot("y")]
+  package static var attributes: [Attribute<Self>] {
+    windowAttributes() + [Attribute("group", \.group, "groups that channels are divided into")]
+  }
+  package var kernelShape: [Int] = []
+  package var strides: [Int] = []
+  package var dilations: [Int] = []
+  package var pads: [Dim] = []
+  package var autoPad = "NOTSET"
+  package var dataFormat = DataFormat.channelsFirst.rawValue
+  package var group = 1
+  package init() {}
+
+  /// The convolution of the centred integers.
+  var conv: Conv {
+    var conv = Conv()
+    conv.kernelShape = kernelShape
+    conv.strides = strides
+    conv.dilations = dilations
+    conv.pads = pads
+    conv.autoPad = autoPad
+    conv.dataFormat = dataFormat
+    conv.group = group
+    return conv
+  }
+
+  /// The axis of filters in the weights.
+  func filterAxis(rank: Int) -> Int { dataFormat == DataFormat.channelsLast.rawValue ? rank - 1 : 0 }
+
+  package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
+    guard let x = operands[0], let w = operands[1] else { throw TypeError("'ConvInteger' needs an input and weights") }
+    for (index, type) in [x, w].enumerated() where type.dtype != .i8 && type.dtype != .u8 {
+      throw TypeError("'ConvInteger' takes i8 and u8, found \(type)", operand: index)
+    }
+    if let zero = optional(operands, 2), zero.dtype != x.dtype || zero.elementCount != 1 {
+      throw TypeError("the zero point of 'ConvInteger' for x must be a scalar of \(x.dtype), found \(zero)", operand: 2)
+    }
+    if let zero = optional(operands, 3) {
+      let filters = w.rank > 0 ? w.shape[filterAxis(rank: w.rank)] : 1
+      guard zero.dtype == w.dtype, zero.elementCount == 1 || zero.shape == [filters] else {
+        throw TypeError("the zero point of 'ConvInteger' for w is \(zero), the weights are \(w)", operand: 3)
+      }
+    }
+    return try conv.inferTypes([TensorType(.i32, x.shape), TensorType(.i32, w.shape)])
+  }
+
+  package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
+    guard let x = operands[0], let w = operands[1] else { throw TypeError("'ConvInteger' needs an input and weights") }
+    _ = try inferTypes(operands.map { $0?.type })
+    let offset = optional(operands, 2)?.integers[0] ?? 0
+    let zeros = optional(operands, 3)?.integers ?? [0]
+    let inner = w.shape[(filterAxis(rank: w.shape.count) + 1)...].reduce(1, *)
+    let filters = w.shape[filterAxis(rank: w.shape.count)]
+    let weights = w.integers.indices.map { w.integers[$0] - zeros[zeros.count == 1 ? 0 : $0 / inner % filters] }
+    return try conv.evaluate([
+      Reference(.i32, x.shape, integers: x.integers.map { $0 - offset }), Reference(.i32, w.shape, integers: weights),
+    ])
+  }
+
+  package func lower(_ types: NodeTypes) -> Lowering {
+    guard let w = types.operands[1] else { return .leaf }
+    return .decompose { builder, operands throws(TypeError) in
+      guard let x = operands[0], let weights = operands[1] else { throw TypeError("'ConvInteger' needs two operands") }
+      var zeros: [ValueID?] = [optional(operands, 2), optional(operands, 3)]
+      if let zero = zeros[0] { zeros[0] = try builder.reshaped(zero, []) }
+      if let zero = zeros[1] {
+        let isScalar = builder.type(zero).elementCount == 1
+        zeros[1] =
+          isScalar
+          ? try builder.reshaped(zero, []) : try builder.along(filterAxis(rank: w.rank), rank: w.rank, zero)
+      }
+      let input = try builder.centred(x, zero: zeros[0])
+      return [try builder.emit(conv, input, try builder.centred(weights, zero: zeros[1]))]
+    }
+  }
+
+  package static func sample(_ random: inout SampleSource) -> Sample {
+    let plain = Conv.sample(&random)
+    var operation = ConvInteger()
+    guard let conv = plain.operation as? Conv, let x = plain.operands[0], let w = plain.operands[1] else { return plain }
+    operation.strides = conv.strides
+    operation.dilations = conv.dilations
+    operation.pads = conv.pads
+    operation.autoPad = conv.autoPad
+    operation.dataFormat = conv.dataFormat
+    operation.group = conv.group
+    let (left, right) = (random.dtype([.i8, .u8]), random.dtype([.i8, .u8]))
+    var operands: [TensorType?] = [TensorType(left, x.shape), TensorType(right, w.shape)]
+    operands.append(random.bool() ? TensorType(left, []) : nil)
+    let filters = w.shape[operation.filterAxis(rank: w.rank)]
+    operands.append(random.bool() ? TensorType(right, random.bool() ? [] : [filters]) : nil)
+    return Sample(operation, operands, ranges: [0: -100...100, 1: -100...100])
+  }
+}

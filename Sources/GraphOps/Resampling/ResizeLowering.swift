@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Resizing as picks along an axis times weights. Coordinates and weights are vectors over the output axis; where sizes
+// are numbers they are constants before anything runs.
+
+import GraphIR
+import TensorCore
+
+extension Resize {
+  package func lower(_ types: NodeTypes) -> Lowering {
+    guard let type = types.operands[0], let spans = try? spans(of: type.shape) else { return .leaf }
+    return .decompose { builder, operands throws(TypeError) in
+      guard var value = operands[0] else { throw TypeError("'Resize' needs an operand") }
+      if mode != "nearest" {
+        let wide: DType = type.dtype.bits > 16 && type.dtype != .f32 ? .f64 : .f32
+        value = try builder.narrowed(value, to: wide)
+      }
+      for span in spans { value = try resized(value, span, &builder) }
+      if mode != "nearest" && !type.dtype.isFloat { value = try builder.emit(Round(), value) }
+      return [try builder.narrowed(value, to: type.dtype)]
+    }
+  }
+
+  /// One axis.
+  private func resized(_ x: ValueID, _ span: Span, _ builder: inout GraphBuilder) throws(TypeError) -> ValueID {
+    let rank = builder.type(x).rank
+    if span.output == 0 { return try builder.slice(x, axis: span.axis, from: 0, to: 0) }
+    let place = try coordinate(span, &builder)
+    var result: ValueID
+    if mode == "nearest" {
+      result = try builder.emit(Gather(axis: span.axis), x, try index(nearest(place, &builder), &builder))
+    } else {
+      let base = try builder.emit(Floor(), place)
+      let fraction = try builder.sub(place, base)
+      var sum: ValueID?
+      for (position, weight) in try weights(base, fraction, span, &builder) {
+        let part = try builder.emit(Gather(axis: span.axis), x, try index(position, &builder))
+        let narrow = try builder.narrowed(weight, to: builder.type(x).dtype)
+        let term = try builder.mul(part, try builder.along(span.axis, rank: rank, narrow))
+        sum = try builder.added(term, to: sum)
+      }
+      guard let sum else { throw TypeError("'Resize' has no weights") }
+      result = sum
+    }
+    guard coordinates == "tf_crop_and_resize" else { return result }
+    let last = try builder.plus(try builder.size(span.input, .f64), -1)
+    let isBefore = try builder.emit(Less(), place, try builder.scalar(0, .f64))
+    let isOutside = try builder.emit(Or(), isBefore, try builder.emit(Greater(), place, last))
+    let mask = try builder.along(span.axis, rank: rank, isOutside)
+    let value = builder.type(x).dtype
+    result = try builder.emit(Where(), mask, try builder.scalar(extrapolationValue, value), result)
+    return result
+  }
+
+  /// The input coordinates of the output positions, f64.
+  private func coordinate(_ span: Span, _ builder: inout GraphBuilder) throws(TypeError) -> ValueID {
+    let y = try builder.range(span.output, .f64)
+    let input = try builder.size(span.input, .f64)
+    let output = try builder.size(span.output, .f64)
+    let scale = span.scale == nil ? try builder.div(output, input) : try builder.scalar(span.scale ?? 1, .f64)
+    let width = span.isSized ? output : try builder.mul(input, scale)
+    let last = try builder.plus(input, -1)
+    let isSingle = try builder.emit(
+      Or(), try builder.emit(Equal(), width, try builder.scalar(1, .f64)),
+      try builder.emit(LessOrEqual(), output, try builder.scalar(1, .f64)))
+    func halfPixel() throws(TypeError) -> ValueID {
+      try builder.plus(try builder.div(try builder.plus(y, 0.5), scale), -0.5)
+    }
+    /// y · factor / (width - 1), or `single` where there is one element.
+    func cornered(_ factor: ValueID, single: ValueID) throws(TypeError) -> ValueID {
+      let spread = try builder.div(try builder.mul(y, factor), try builder.plus(width, -1))
+      return try builder.emit(Where(), isSingle, single, spread)
+    }
+    switch coordinates {
+    case "align_corners": return try cornered(last, single: try builder.scalar(0, .f64))
+    case "asymmetric": return try builder.div(y, scale)
+    case "pytorch_half_pixel":
+      let hasMany = try builder.emit(Greater(), output, try builder.scalar(1, .f64))
+      return try builder.masked(try halfPixel(), where: hasMany)
+    case "half_pixel_symmetric":
+      let rest = try builder.minus(1, try builder.div(output, width))
+      return try builder.add(try builder.mul(try builder.scaled(input, by: 0.5), rest), try halfPixel())
+    case "tf_crop_and_resize":
+      let (start, end) = span.region
+      let first = try builder.scaled(last, by: start)
+      let centre = try builder.scaled(last, by: 0.5 * (start + end))
+      let spread = try cornered(try builder.scaled(last, by: end - start), single: try builder.sub(centre, first))
+      return try builder.add(first, spread)
+    default: return try halfPixel()
+    }
+  }
+
+  private func nearest(_ place: ValueID, _ builder: inout GraphBuilder) throws(TypeError) -> ValueID {
+    switch nearestMode {
+    case "floor": try builder.emit(Floor(), place)
+    case "ceil": try builder.emit(Ceil(), place)
+    case "round_prefer_ceil": try builder.emit(Floor(), try builder.plus(place, 0.5))
+    default: try builder.emit(Ceil(), try builder.plus(place, -0.5))
+    }
+  }
+
+  /// Positions as indices; Gather clamps those after the end, but counts negative ones from there.
+  private func index(_ position: ValueID, _ builder: inout GraphBuilder) throws(TypeError) -> ValueID {
+    try builder.emit(Cast(to: .i64), try builder.emit(Clip(min: 0, max: nil), position))
+  }
+
+  /// The positions that are mixed, and their weights, as vectors over the output axis.
+  private func weights(
+    _ base: ValueID, _ fraction: ValueID, _ span: Span, _ builder: inout GraphBuilder
+  ) throws(TypeError) -> [(position: ValueID, weight: ValueID)] {
+    let shrink = antialias ? min(span.scale ?? 1, 1) : 1
+    // Every position at less than the kernel's reach from the coordinate.
+    let reach = Int(((mode == "cubic" ? 2 : 1) / shrink).rounded(.up))
+    guard reach < 4096 else { throw TypeError("'Resize' shrinks axis \(span.axis) more than 'antialias' can filter") }
+    let last = try builder.plus(try builder.size(span.input, .f64), -1)
+    var taps: [(position: ValueID, weight: ValueID)] = []
+    var sum: ValueID?
+    for offset in 1 - reach...reach {
+      let position = try builder.plus(base, Double(offset))
+      let distance = try builder.scaled(
+        try builder.emit(Abs(), try builder.minus(Double(offset), fraction)), by: shrink)
+      var weight = try kernel(distance, &builder)
+      if excludesOutside {
+        let isOn = try builder.emit(
+          And(), try builder.emit(GreaterOrEqual(), position, try builder.scalar(0, .f64)),
+          try builder.emit(LessOrEqual(), position, last))
+        weight = try builder.masked(weight, where: isOn)
+      }
+      sum = try builder.added(weight, to: sum)
+      taps.append((position, weight))
+    }
+    guard antialias || excludesOutside, let sum else { return taps }
+    let isZero = try builder.emit(Equal(), sum, try builder.scalar(0, .f64))
+    let divisor = try builder.emit(Where(), isZero, try builder.scalar(1, .f64), sum)
+    return try taps.map { tap throws(TypeError) in (tap.position, try builder.div(tap.weight, divisor)) }
+  }
+
+  /// The interpolation kernel of distances.
+  private func kernel(_ d: ValueID, _ builder: inout GraphBuilder) throws(TypeError) -> ValueID {
+    if mode == "linear" { return try builder.emit(Clip(min: 0, max: nil), try builder.minus(1, d)) }
+    let a = cubicCoefficient
+    let square = try builder.mul(d, d)
+    // 1 + d²·((a + 2)·d - (a + 3)), and a·(((d - 5)·d + 8)·d - 4)
+    let near = try builder.plus(
+      try builder.mul(square, try builder.plus(try builder.scaled(d, by: a + 2), -(a + 3))), 1)
+    let inner = try builder.plus(try builder.mul(try builder.plus(d, -5), d), 8)
+    let far = try builder.scaled(try builder.plus(try builder.mul(inner, d), -4), by: a)
+    let isNear = try builder.emit(LessOrEqual(), d, try builder.scalar(1, .f64))
+    let isFar = try builder.emit(Less(), d, try builder.scalar(2, .f64))
+    return try builder.emit(Where(), isNear, near, try builder.masked(far, where: isFar))
+  }
+}
