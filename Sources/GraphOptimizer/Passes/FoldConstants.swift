@@ -13,7 +13,8 @@ extension GraphPass {
   package static let foldConstants = GraphPass("fold-constants") { graph, context in
     try GraphPass.rebuild(graph) { graph, node, operands, builder in
       guard !(node.operation is Constant), !(node.operation is Parameter), !node.operands.isEmpty,
-        !node.operation.isRandom, node.operation.definedSizes.isEmpty,
+        // A loop over constants may still take for ever.
+        node.operation.regions.isEmpty, !node.operation.isRandom, node.operation.definedSizes.isEmpty,
         node.results.allSatisfy({ (graph.type($0).elementCount.value ?? .max) <= elementLimit })
       else { return nil }
       var values: [Reference?] = []

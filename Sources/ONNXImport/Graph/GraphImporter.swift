@@ -40,9 +40,12 @@ struct GraphImporter {
   var scopes: [Scope] = []
   var parameters: [String: Tensor] = [:]
   private(set) var nodes: [ImportedNode] = []
+  /// How many graphs and functions are around this one: 0 for the file's main graph.
+  let depth: Int
 
-  init(_ session: ImportSession, name: String) {
+  init(_ session: ImportSession, name: String, depth: Int = 0) {
     self.session = session
+    self.depth = depth
     builder = GraphBuilder(name: name)
   }
 
@@ -53,7 +56,7 @@ struct GraphImporter {
     for place in scopes.indices.reversed() {
       if let binding = scopes[place].names[name] { return binding }
       if let initializer = scopes[place].initializers[name] {
-        let binding = define(name, initializer, asParameter: place == 0)
+        let binding = define(name, initializer, asParameter: depth + place == 0)
         scopes[place].names[name] = binding
         return binding
       }
@@ -235,7 +238,7 @@ struct GraphImporter {
     return try scopeResults(outputs, of: "the branch '\(graph.name)'")
   }
 
-  private mutating func scopeResults(_ names: [String], of what: String) throws(TypeError) -> [ValueID?] {
+  mutating func scopeResults(_ names: [String], of what: String) throws(TypeError) -> [ValueID?] {
     var results: [ValueID?] = []
     for name in names {
       switch lookup(name) {
@@ -248,7 +251,7 @@ struct GraphImporter {
   }
 
   func checkDepth() throws(TypeError) {
-    if scopes.count > Self.depthLimit { throw TypeError("functions and subgraphs are nested deeper than \(Self.depthLimit)") }
+    if depth + scopes.count > Self.depthLimit { throw TypeError("functions and subgraphs are nested deeper than \(Self.depthLimit)") }
   }
 
   func opsetVersions(_ imports: [OperatorSetIdProto]) -> [String: Int] {

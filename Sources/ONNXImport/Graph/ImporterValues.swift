@@ -12,7 +12,7 @@ extension GraphImporter {
   /// Adds a node and returns its results.
   mutating func emitAll(_ operation: any Operation, _ operands: [ValueID?]) throws(TypeError) -> [ValueID] {
     let results = try builder.emitAny(operation, operands)
-    if let producer = builder.graph[results[0]].producer { known.learn(builder.graph[producer], in: builder.graph) }
+    if let first = results.first, let producer = builder.graph[first].producer { known.learn(builder.graph[producer], in: builder.graph) }
     return results
   }
 

@@ -47,6 +47,8 @@ struct KnownValues {
   func dims(_ id: ValueID) -> [Dim]? { values[id]?.dims }
   subscript(_ id: ValueID) -> KnownValue? { values[id] }
 
+  mutating func define(_ id: ValueID, _ known: KnownValue) { values[id] = known }
+
   mutating func define(_ id: ValueID, _ tensor: Tensor) {
     tensors[id] = tensor
     if tensor.count <= Self.elementLimit { values[id] = .constant(Reference(tensor)) }
@@ -55,7 +57,10 @@ struct KnownValues {
   /// Finds out what is known of a new node's results. Nothing is: no matter.
   mutating func learn(_ node: Node, in graph: Graph) {
     let operation = node.operation
-    guard type(of: operation).accuracy != .random, values[node.results[0]] == nil else { return }
+    // A loop may take for ever.
+    guard !operation.isRandom, operation.regions.isEmpty, let first = node.results.first, values[first] == nil else {
+      return
+    }
     switch operation {
     case let constant as Constant: return define(node.results[0], constant.value.tensor)
     case let shape as Shape:

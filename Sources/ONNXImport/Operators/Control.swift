@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operators with subgraphs.
+// Operators with subgraphs: If, Loop, Scan.
 
 import GraphIR
 import GraphOps
@@ -12,9 +12,76 @@ extension OperatorTable {
     guard let then = try node.graph("then_branch"), let other = try node.graph("else_branch") else {
       throw TypeError("it needs 'then_branch' and 'else_branch'")
     }
-    guard let value = importer.known.constant(condition), value.count == 1 else {
-      throw importer.unknown(condition, "cond")
+    if let value = importer.known.constant(condition), value.count == 1 {
+      return try importer.inline(value.double(0) != 0 ? then : other)
     }
-    return try importer.inline(value.double(0) != 0 ? then : other)
+    let captures = try importer.captures(of: [then, other])
+    let regions = (try importer.region(then, [], captures), try importer.region(other, [], captures))
+    let flag = importer.rank(condition) == 0 ? condition : try importer.emit(Reshape(shape: []), condition)
+    do throws(TypeError) {
+      return try importer.emitAll(If(then: regions.0.graph, else: regions.1.graph), [flag] + captures.operands)
+    } catch {
+      // Branches of different types are no fault where the condition's value can be had.
+      let unknown = importer.unknown(condition, "cond")
+      throw TypeError(error.message, note: unknown.note ?? error.note)
+    }
+  }
+
+  /// Runs as often as `M` says while its condition holds; without a condition that can fail the number is known.
+  static let loop: Translation = { (importer, node) throws(TypeError) in
+    guard let body = try node.graph("body") else { throw TypeError("it needs 'body'") }
+    let values = Array(node.operands.dropFirst(2))
+    let carried = values.compactMap { $0 }
+    guard carried.count == values.count else { throw TypeError("a carried value is missing") }
+    let captures = try importer.captures(of: [body])
+    let own = [TensorType(.i64, []), TensorType(.bool, [])] + carried.map { importer.type($0) }
+    let region = try importer.region(body, own, captures)
+    let limit = try node.operand(0).flatMap { id throws(TypeError) in try importer.scalar(id) }
+    let condition = try node.operand(1).flatMap { id throws(TypeError) in try importer.scalar(id) }
+    let trips = limit.flatMap { importer.known.dims($0)?.first }
+    var operation = LoopOperator(region.graph, carried: carried.count)
+    let isEndless = region.isTrue(output: 0, orInput: 1) && (condition.map { importer.known.constant($0)?.double(0) == 1 } ?? true)
+    if isEndless, let trips {
+      operation.length = (trips.bounds(importer.known.ranges).low ?? -1) >= 0 ? trips : Dim.max(trips, 0)
+      return try importer.emitAll(operation, [nil, nil] + carried + captures.operands)
+    }
+    if region.graph.outputs.count - 1 > carried.count {
+      guard let trips else {
+        if let limit { throw importer.unknown(limit, "M") }
+        throw TypeError("it stacks results, and nothing says how many at most", note: "give the loop a trip count")
+      }
+      operation.count = importer.builder.runtimeSize(near: "loop", atMost: trips)
+    }
+    return try importer.emitAll(operation, [limit, condition] + carried + captures.operands)
+  }
+
+  static let scan: Translation = { (importer, node) throws(TypeError) in
+    guard node.version >= 9 else { throw TypeError("its form of operator set 8 is not supported") }
+    guard let body = try node.graph("body"), let inputCount = try node.int("num_scan_inputs") else {
+      throw TypeError("it needs 'body' and 'num_scan_inputs'")
+    }
+    let values = node.operands.compactMap { $0 }
+    let states = values.count - inputCount
+    guard values.count == node.operands.count, states >= 0, inputCount > 0 else {
+      throw TypeError("it has \(values.count) operands, of which \(inputCount) are scanned")
+    }
+    var operation = Scan()
+    operation.carried = states
+    operation.inputCount = inputCount
+    operation.inputAxes = try node.ints("scan_input_axes") ?? []
+    operation.inputDirections = try node.ints("scan_input_directions") ?? []
+    operation.outputAxes = try node.ints("scan_output_axes") ?? []
+    operation.outputDirections = try node.ints("scan_output_directions") ?? []
+    var types = values.map { importer.type($0) }
+    for number in 0..<inputCount {
+      let rank = types[states + number].rank
+      let axis = number < operation.inputAxes.count ? operation.inputAxes[number] : 0
+      let place = axis < 0 ? axis + rank : axis
+      guard (0..<rank).contains(place) else { throw TypeError("axis \(axis) is none of \(types[states + number])") }
+      types[states + number].shape.remove(at: place)
+    }
+    let captures = try importer.captures(of: [body])
+    operation.body = SharedGraph(try importer.region(body, types, captures).graph)
+    return try importer.emitAll(operation, values + captures.operands)
   }
 }

@@ -57,9 +57,8 @@ extension OperatorTable {
         throw TypeError("it drops elements at random ('training_mode' is set)", note: "export the model for inference")
       }
     }
-    let y = try importer.emit(Identity(), x)
-    guard node.wants(1) else { return [y] }
+    guard node.wants(1) else { return [x] }
     let dtype = node.version < 10 ? importer.type(x).dtype : .bool
-    return [y, try importer.emit(ConstantOfShape(importer.type(x).shape, 1, dtype))]
+    return [x, try importer.emit(ConstantOfShape(importer.type(x).shape, 1, dtype))]
   }
 }

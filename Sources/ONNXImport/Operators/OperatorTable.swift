@@ -11,7 +11,7 @@ typealias Translation = @Sendable (inout GraphImporter, inout NodeReader) throws
 
 enum OperatorTable {
   /// Attributes that no operator's values depend on.
-  static let meaningless: Set<String> = ["consumed_inputs", "doc_string", "stash_type"]
+  static let meaningless: Set<String> = ["consumed_inputs", "doc_string", "output_sequence", "stash_type"]
 
   /// Operators of the default domain that need translation, by name.
   private static let translations: [String: Translation] = [
@@ -30,9 +30,11 @@ enum OperatorTable {
     "Greater": legacyBroadcast(Greater()),
     "GroupNormalization": groupNormalization,
     "Hardmax": softmaxLike(Hardmax.self),
+    "Identity": identity,
     "If": branch,
     "Less": legacyBroadcast(Less()),
     "LogSoftmax": softmaxLike(LogSoftmax.self),
+    "Loop": loop,
     "Mul": legacyBroadcast(Mul()),
     "OneHot": oneHot,
     "Or": legacyBroadcast(Or()),
@@ -40,6 +42,7 @@ enum OperatorTable {
     "Pad": pad,
     "Pow": legacyBroadcast(Pow()),
     "Range": range,
+    "Scan": scan,
     "Scatter": renamed(ScatterElements.self),
     "Softmax": softmaxLike(Softmax.self),
     "Split": split,

@@ -6,6 +6,9 @@ import GraphOps
 import TensorCore
 
 extension OperatorTable {
+  /// The same value under another name.
+  static let identity: Translation = { (_, node) throws(TypeError) in [try node.required(0)] }
+
   /// Without sizes the number of results says how many parts there are.
   static let split: Translation = { (importer, node) throws(TypeError) in
     var split = Split()
