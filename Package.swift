@@ -185,6 +185,12 @@ let package = Package(
       ]),
     tests("GraphIRTests", of: ["GraphTestKit", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
     tests("GraphOpsTests", of: ["GraphTestKit", "GraphInterpreter", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
+    .testTarget(
+      name: "GraphLayersTests",
+      dependencies: [
+        "Lamina", "GraphLayers", "GraphAutodiff", "GraphInterpreter", "GraphOptimizer", "GraphOps", "GraphIR",
+        "GraphLanguage", "TensorFiles", "TensorCore", "GraphSupport",
+      ], exclude: ["Fixtures", "make_cases.py"], swiftSettings: swift),
     tests("GraphInterpreterTests", of: ["GraphInterpreter", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
     tests(
       "GraphAutodiffTests",

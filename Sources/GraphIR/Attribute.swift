@@ -90,6 +90,22 @@ package struct Attribute<Owner: Sendable>: Sendable {
       return true
     }
   }
+
+  /// An attribute that is part of a property.
+  package init<Value: AttributeRepresentable>(
+    _ name: String, _ summary: String, get: @escaping @Sendable (Owner) -> Value,
+    set: @escaping @Sendable (inout Owner, Value) -> Void
+  ) {
+    self.name = name
+    self.summary = summary
+    kind = Value.attributeKind
+    self.get = { get($0).attributeValue }
+    self.set = { owner, value in
+      guard let new = Value(value) else { return false }
+      set(&owner, new)
+      return true
+    }
+  }
 }
 
 /// An attribute without its owner's type: what documentation and readers need.

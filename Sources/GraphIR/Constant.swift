@@ -46,6 +46,8 @@ package struct Parameter: Operation {
       Attribute("shape", \.shape, "its sizes"),
       Attribute("initializer", \.initializer, "how it is initialised when no weights are given"),
       Attribute("trainable", \.trainable, "false for running statistics and frozen parameters"),
+      Attribute("regularizer", \.regularizer, "what training adds to the loss for it, such as l2(0.01)"),
+      Attribute("constraint", \.constraint, "what training holds it to after each step, such as non_neg"),
     ]
   }
 
@@ -54,6 +56,8 @@ package struct Parameter: Operation {
   package var shape: [Int] = []
   package var initializer = "zeros"
   package var trainable = true
+  package var regularizer: String?
+  package var constraint: String?
 
   package init() {}
   package init(_ name: String, _ dtype: DType, _ shape: [Int], initializer: String, trainable: Bool = true) {

@@ -2,6 +2,7 @@
 // What a layer is: Keras' name and arguments, parameters, and the operators it is built from.
 
 import GraphIR
+import GraphOps
 import TensorCore
 
 /// A value that an edge brings to a box.
@@ -37,6 +38,8 @@ package protocol Layer: Sendable {
   static var required: [String] { get }
   /// The operands: by order, or by the names of edges.
   static var inputs: [Slot] { get }
+  /// Whether the mask of the first input is the mask of the results, as for layers that keep the steps of a sequence.
+  static var keepsMask: Bool { get }
 
   init()
 
@@ -48,6 +51,7 @@ extension Layer {
   package static var arguments: [Attribute<Self>] { [] }
   package static var required: [String] { [] }
   package static var inputs: [Slot] { [Slot("inputs")] }
+  package static var keepsMask: Bool { false }
 
   package static var argumentDescriptions: [AttributeDescription] {
     let fresh = Self()
@@ -60,17 +64,33 @@ extension Layer {
   mutating func set(_ name: String, _ value: AttributeValue) -> Bool {
     Self.arguments.first { $0.name == name }?.set(&self, value) ?? false
   }
+
+  /// An operand that must be there.
+  func operand(_ inputs: [ValueID?], _ place: Int = 0) throws(TypeError) -> ValueID {
+    guard place < inputs.count, let value = inputs[place] else {
+      throw TypeError("'\(Self.name)' needs its operand '\(place < Self.inputs.count ? Self.inputs[place].name : "inputs")'")
+    }
+    return value
+  }
+
+  /// The result of a layer with one.
+  func result(_ value: ValueID) -> [LayerOutput] { [LayerOutput("output", value)] }
 }
 
 /// What a layer builds with.
 package struct LayerContext: Sendable {
   package var builder: GraphBuilder
   /// The path of the box, which parameters are named under.
-  package let path: String
+  package var path: String
+  /// Keras' masks: for a value [N, steps, …] which steps count, a bool [N, steps].
+  package var masks: [ValueID: ValueID]
+  /// False for a frozen layer.
+  package var isTrainable = true
 
-  package init(builder: GraphBuilder, path: String) {
+  package init(builder: GraphBuilder, path: String, masks: [ValueID: ValueID] = [:]) {
     self.builder = builder
     self.path = path
+    self.masks = masks
   }
 
   package func type(_ value: ValueID) -> TensorType { builder.type(value) }
@@ -81,7 +101,7 @@ package struct LayerContext: Sendable {
 
   /// A parameter named `path/name`; its sizes must be numbers.
   package mutating func parameter(
-    _ name: String, _ shape: [Dim], initializer: String, dtype: DType = .f32, trainable: Bool = true
+    _ name: String, _ shape: [Dim], _ options: WeightOptions, dtype: DType, trainable: Bool = true
   ) throws(TypeError) -> ValueID {
     let sizes = shape.compactMap(\.value)
     guard sizes.count == shape.count else {
@@ -89,8 +109,16 @@ package struct LayerContext: Sendable {
         "the shape [\(shape.map(\.description).joined(separator: ", "))] of parameter '\(name)' must be known",
         note: "give the axes that a layer has weights for as numbers")
     }
-    return try emit(Parameter("\(path)/\(name)", dtype, sizes, initializer: initializer, trainable: trainable))
+    try options.check()
+    var parameter = Parameter(
+      "\(path)/\(name)", dtype, sizes, initializer: options.initializer, trainable: trainable && isTrainable)
+    parameter.regularizer = options.regularizer
+    parameter.constraint = options.constraint
+    return try emit(parameter)
   }
+
+  /// The mask that an edge brings, else the one that comes with a value.
+  package func mask(_ given: ValueID?, of value: ValueID?) -> ValueID? { given ?? value.flatMap { masks[$0] } }
 
   /// The last axis' size of a value, which must be known.
   package func features(_ value: ValueID, of layer: String) throws(TypeError) -> Dim {
@@ -98,5 +126,27 @@ package struct LayerContext: Sendable {
       throw TypeError("'\(layer)' needs an axis of features, found the scalar \(type(value))")
     }
     return last
+  }
+
+  /// The value itself, or integers and bools as f32: layers compute with floats.
+  package mutating func floats(_ value: ValueID) throws(TypeError) -> ValueID {
+    type(value).dtype.isFloat ? value : try emit(Cast(to: .f32), value)
+  }
+
+  /// A number of the element type of a value.
+  package mutating func scalar(_ number: Double, like value: ValueID) throws(TypeError) -> ValueID {
+    try builder.scalar(number, type(value).dtype)
+  }
+
+  /// 0, 1, 2 … as many as a size.
+  package mutating func range(_ size: Dim, _ dtype: DType) throws(TypeError) -> ValueID {
+    try emit(NumberRange(count: size, dtype))
+  }
+
+  /// A vector as an axis of a tensor of some rank, the other sizes 1.
+  package mutating func aligned(_ vector: ValueID, axis: Int, rank: Int) throws(TypeError) -> ValueID {
+    if axis == rank - 1 { return vector }
+    let size = type(vector).shape.reduce(1, *)
+    return try emit(Reshape(exactly: [size] + [Dim](repeating: 1, count: rank - axis - 1)), vector)
   }
 }

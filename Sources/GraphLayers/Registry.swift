@@ -7,43 +7,164 @@ package enum LayerRegistry {
     // Core
     Dense.self,
     Embedding.self,
+    IdentityLayer.self,
+    Masking.self,
     // Convolution
     Conv1D.self,
+    Conv1DTranspose.self,
     Conv2D.self,
+    Conv2DTranspose.self,
+    Conv3D.self,
+    Conv3DTranspose.self,
+    DepthwiseConv1D.self,
     DepthwiseConv2D.self,
+    SeparableConv1D.self,
+    SeparableConv2D.self,
     // Pooling
+    AdaptiveAveragePooling1D.self,
+    AdaptiveAveragePooling2D.self,
+    AdaptiveAveragePooling3D.self,
+    AdaptiveMaxPooling1D.self,
+    AdaptiveMaxPooling2D.self,
+    AdaptiveMaxPooling3D.self,
+    AveragePooling1D.self,
     AveragePooling2D.self,
+    AveragePooling3D.self,
+    GlobalAveragePooling1D.self,
     GlobalAveragePooling2D.self,
+    GlobalAveragePooling3D.self,
+    GlobalMaxPooling1D.self,
     GlobalMaxPooling2D.self,
+    GlobalMaxPooling3D.self,
+    MaxPooling1D.self,
     MaxPooling2D.self,
+    MaxPooling3D.self,
     // Normalization
     BatchNormalization.self,
+    GroupNormalization.self,
     LayerNormalization.self,
-    // Preprocessing
-    Rescaling.self,
+    RMSNormalization.self,
+    UnitNormalization.self,
     // Regularization
+    ActivityRegularization.self,
+    AlphaDropout.self,
     Dropout.self,
+    GaussianDropout.self,
+    GaussianNoise.self,
+    SpatialDropout1D.self,
+    SpatialDropout2D.self,
+    SpatialDropout3D.self,
+    // Attention
+    AdditiveAttention.self,
+    AttentionLayer.self,
+    GroupQueryAttention.self,
+    MultiHeadAttention.self,
     // Reshaping
+    Cropping1D.self,
+    Cropping2D.self,
+    Cropping3D.self,
     Flatten.self,
+    Permute.self,
+    RepeatVector.self,
     ReshapeLayer.self,
+    UpSampling1D.self,
+    UpSampling2D.self,
+    UpSampling3D.self,
+    ZeroPadding1D.self,
+    ZeroPadding2D.self,
+    ZeroPadding3D.self,
     // Merging
     AddLayer.self,
     AverageLayer.self,
     ConcatenateLayer.self,
+    DotLayer.self,
     MaximumLayer.self,
     MinimumLayer.self,
     MultiplyLayer.self,
     SubtractLayer.self,
     // Activations
     ActivationLayer.self,
+    ELULayer.self,
+    LeakyReLULayer.self,
+    PReLULayer.self,
     ReLULayer.self,
     SoftmaxLayer.self,
+    // Preprocessing
+    AugMix.self,
+    AutoContrast.self,
+    CategoryEncoding.self,
+    CenterCrop.self,
+    CutMix.self,
+    Discretization.self,
+    Equalization.self,
+    MixUp.self,
+    Normalization.self,
+    RandAugment.self,
+    RandomBrightness.self,
+    RandomColorDegeneration.self,
+    RandomColorJitter.self,
+    RandomContrast.self,
+    RandomCrop.self,
+    RandomElasticTransform.self,
+    RandomErasing.self,
+    RandomFlip.self,
+    RandomGaussianBlur.self,
+    RandomGrayscale.self,
+    RandomHue.self,
+    RandomInvert.self,
+    RandomPerspective.self,
+    RandomPosterization.self,
+    RandomRotation.self,
+    RandomSaturation.self,
+    RandomSharpness.self,
+    RandomShear.self,
+    RandomTranslation.self,
+    RandomZoom.self,
+    Rescaling.self,
+    Resizing.self,
+    Solarization.self,
   ]
 
   /// Other names that Keras or people use.
-  package static let aliases: [String: String] = [
-    "MaxPool2D": "MaxPooling2D", "AvgPool2D": "AveragePooling2D", "Concat": "Concatenate", "Convolution2D": "Conv2D",
-    "Convolution1D": "Conv1D", "GlobalAvgPool2D": "GlobalAveragePooling2D", "GlobalMaxPool2D": "GlobalMaxPooling2D",
+  package static let aliases: [String: String] = {
+    var aliases = [
+      "Concat": "Concatenate", "GroupedQueryAttention": "GroupQueryAttention",
+      "SeparableConvolution1D": "SeparableConv1D", "SeparableConvolution2D": "SeparableConv2D",
+      "DepthwiseConvolution1D": "DepthwiseConv1D", "DepthwiseConvolution2D": "DepthwiseConv2D",
+    ]
+    for rank in ["1D", "2D", "3D"] {
+      aliases["MaxPool\(rank)"] = "MaxPooling\(rank)"
+      aliases["AvgPool\(rank)"] = "AveragePooling\(rank)"
+      aliases["GlobalMaxPool\(rank)"] = "GlobalMaxPooling\(rank)"
+      aliases["GlobalAvgPool\(rank)"] = "GlobalAveragePooling\(rank)"
+      aliases["Convolution\(rank)"] = "Conv\(rank)"
+      aliases["Convolution\(rank)Transpose"] = "Conv\(rank)Transpose"
+    }
+    return aliases
+  }()
+
+  /// Keras' layers that no graph of tensors can hold, with what to write instead.
+  package static let refused: [String: String] = [
+    "EinsumDense": "write Einsum('abc,cd->abd') over the input and a Parameter box, and Add for the bias",
+    "Lambda": "write the formula itself in the box, such as \"x * x + 1\"",
+    "Hashing": "integers are hashed as strings in Keras; use IntegerLookup, or a formula such as \"x % 64\"",
+    "HashedCrossing": "integers are hashed as strings in Keras; cross them with a formula such as \"a * 10 + b\"",
+    "StringLookup": "tensors hold no strings: look the words up while the data is read",
+    "TextVectorization": "tensors hold no strings: tokenise the text while the data is read",
+    "Pipeline": "write one box for each layer, or several operations in one box",
+    "FlaxLayer": "functions of other libraries have no graph: export the model as ONNX",
+    "JaxLayer": "functions of other libraries have no graph: export the model as ONNX",
+    "TFSMLayer": "functions of other libraries have no graph: export the model as ONNX",
+    "TorchModuleWrapper": "functions of other libraries have no graph: export the model as ONNX",
+    "ContrastLimitedAdaptiveHistogramEqualization": "equalise the images while they are read, or use AutoContrast",
+    "ReversibleEmbedding": "write a Parameter box as the table, Gather(axis = 0) to read it and Einsum('btd,vd->btv') back",
+    "InputLayer": "write Input(sizes…, element type)",
+    "MaxNumBoundingBoxes": "bounding boxes are a list of any length: use Slice and Pad over a tensor of boxes",
+    "RNN": "write LSTM, GRU or SimpleRNN, or Scan over a block of your own",
+    "StackedRNNCells": "write one recurrent box after the other with return_sequences = true",
+    "LSTMCell": "write LSTM over the whole sequence",
+    "GRUCell": "write GRU over the whole sequence",
+    "SimpleRNNCell": "write SimpleRNN over the whole sequence",
   ]
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })

@@ -16,7 +16,10 @@ package struct BoxStatistics: Sendable {
   package var operation: String
   package var location: SourceLocation?
   package var types: [TensorType]
+  /// Elements of what training changes.
   package var parameterCount: Int
+  /// Elements of running statistics and frozen parameters.
+  package var untrainedCount: Int
   /// Multiplications and additions counted one each; symbolic where sizes are.
   package var flops: Dim
   /// Bytes of the results.
@@ -26,18 +29,19 @@ package struct BoxStatistics: Sendable {
 /// The boxes of a resolved model in order. A block's box is followed by the boxes inside it, whose share it includes.
 package func statistics(_ model: ResolvedModel) -> [BoxStatistics] {
   model.boxes.map { box in
-    var parameters = 0
+    var (parameters, untrained) = (0, 0)
     var flops = Dim(0)
     for node in model.graph.nodes[box.nodes] {
       if let parameter = node.operation as? Parameter {
-        parameters += Tensor.count(of: parameter.shape) ?? 0
+        let count = Tensor.count(of: parameter.shape) ?? 0
+        if parameter.trainable { parameters += count } else { untrained += count }
       }
       flops = flops + arithmetic(node, in: model.graph)
     }
     let types = box.outputs.map { model.graph.type($0.value) }
     return BoxStatistics(
       path: box.path, depth: box.depth, title: box.title, operation: box.operation, location: box.location, types: types,
-      parameterCount: parameters, flops: flops,
+      parameterCount: parameters, untrainedCount: untrained, flops: flops,
       bytes: types.reduce(Dim(0)) { $0 + $1.elementCount * Dim($1.dtype.size) })
   }
 }

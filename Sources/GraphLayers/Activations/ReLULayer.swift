@@ -15,25 +15,28 @@ package struct ReLULayer: Layer {
       Attribute("threshold", \.threshold, "where the rectifier begins"),
     ]
   }
+  package static let keepsMask = true
   package var maxValue: Double?
   package var negativeSlope = 0.0
   package var threshold = 0.0
   package init() {}
 
-  /// x where x ≥ threshold, negative_slope · (x − threshold) below, then at most max_value.
+  /// x where x > threshold, at most max_value; negative_slope · (x − threshold) elsewhere.
   package func build(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
-    guard let x = inputs[0] else { throw TypeError("'ReLU' needs an input") }
-    let dtype = context.type(x).dtype
+    let x = try context.floats(operand(inputs))
+    guard (maxValue ?? 0) >= 0, negativeSlope >= 0, threshold >= 0 else {
+      throw TypeError("'max_value', 'negative_slope' and 'threshold' of 'ReLU' must not be negative")
+    }
     var y: ValueID
     if threshold == 0 {
       y = negativeSlope == 0 ? try context.emit(Relu(), x) : try context.emit(LeakyRelu(alpha: negativeSlope), x)
     } else {
-      let start = try context.builder.scalar(threshold, dtype)
-      let slope = try context.builder.scalar(negativeSlope, dtype)
-      let below = try context.emit(Mul(), slope, try context.emit(Sub(), x, start))
-      y = try context.emit(Where(), try context.emit(GreaterOrEqual(), x, start), x, below)
+      let start = try context.scalar(threshold, like: x)
+      let below = try context.emit(
+        Mul(), try context.scalar(negativeSlope, like: x), try context.emit(Sub(), x, start))
+      y = try context.emit(Where(), try context.emit(Greater(), x, start), x, below)
     }
-    if let maxValue { y = try context.emit(Min(), y, try context.builder.scalar(maxValue, dtype)) }
-    return [LayerOutput("output", y)]
+    if let maxValue { y = try context.emit(Min(), y, try context.scalar(maxValue, like: x)) }
+    return result(y)
   }
 }

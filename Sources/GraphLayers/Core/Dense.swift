@@ -14,27 +14,24 @@ package struct Dense: Layer {
       Attribute("units", \.units, "the number of outputs"),
       Attribute("activation", \.activation, "the activation's name"),
       Attribute("use_bias", \.useBias, "whether a bias is added"),
-      Attribute("kernel_initializer", \.kernelInitializer, "how the kernel starts"),
-      Attribute("bias_initializer", \.biasInitializer, "how the bias starts"),
-    ]
+    ] + weight("kernel", \.kernel) + weight("bias", \.bias)
   }
+  package static let keepsMask = true
   package var units = 0
   package var activation: String?
   package var useBias = true
-  package var kernelInitializer = "glorot_uniform"
-  package var biasInitializer = "zeros"
+  package var kernel = WeightOptions("glorot_uniform")
+  package var bias = WeightOptions("zeros")
   package init() {}
 
   package func build(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
-    guard let x = inputs[0] else { throw TypeError("'Dense' needs an input") }
-    guard units > 0 else { throw TypeError("'units' of 'Dense' must be at least 1, found \(units)") }
+    let x = try context.floats(operand(inputs))
+    try atLeastOne(units, "units", of: Self.name)
+    let dtype = context.type(x).dtype
     let kernel = try context.parameter(
-      "kernel", [try context.features(x, of: Self.name), Dim(units)], initializer: kernelInitializer)
+      "kernel", [try context.features(x, of: Self.name), Dim(units)], kernel, dtype: dtype)
     var y = try context.emit(MatMul(), x, kernel)
-    if useBias {
-      let bias = try context.parameter("bias", [Dim(units)], initializer: biasInitializer)
-      y = try context.emit(Add(), y, bias)
-    }
-    return [LayerOutput("output", try context.activate(activation, y))]
+    if useBias { y = try context.emit(Add(), y, try context.parameter("bias", [Dim(units)], bias, dtype: dtype)) }
+    return result(try context.activate(activation, y))
   }
 }

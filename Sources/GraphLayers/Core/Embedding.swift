@@ -13,27 +13,30 @@ package struct Embedding: Layer {
     [
       Attribute("input_dim", \.inputDim, "the number of rows"),
       Attribute("output_dim", \.outputDim, "the size of a row"),
-      Attribute("embeddings_initializer", \.initializer, "how the table starts"),
-      Attribute("mask_zero", \.maskZero, "whether index 0 is padding that recurrent layers skip"),
-    ]
+      Attribute("mask_zero", \.maskZero, "whether index 0 is padding, which the layers behind then leave out"),
+    ] + weight("embeddings", \.embeddings)
   }
   package var inputDim = 0
   package var outputDim = 0
-  package var initializer = "uniform"
+  package var embeddings = WeightOptions("uniform")
   package var maskZero = false
   package init() {}
 
   package func build(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
-    guard let indices = inputs[0] else { throw TypeError("'Embedding' needs an input") }
-    guard inputDim > 0, outputDim > 0 else {
-      throw TypeError("'Embedding' needs positive sizes, found \(inputDim) and \(outputDim)")
-    }
+    let indices = try operand(inputs)
+    try atLeastOne(inputDim, "input_dim", of: Self.name)
+    try atLeastOne(outputDim, "output_dim", of: Self.name)
     guard context.type(indices).dtype.isInteger else {
       throw TypeError(
         "'Embedding' needs integer indices, found \(context.type(indices))", operand: 0,
         note: "declare the input with i32, such as Input(N, T, i32)")
     }
-    let table = try context.parameter("embeddings", [Dim(inputDim), Dim(outputDim)], initializer: initializer)
-    return [LayerOutput("output", try context.emit(Gather(axis: 0), table, indices))]
+    let table = try context.parameter("embeddings", [Dim(inputDim), Dim(outputDim)], embeddings, dtype: .f32)
+    let y = try context.emit(Gather(axis: 0), table, indices)
+    if maskZero {
+      let same = try context.emit(Equal(), indices, try context.scalar(0, like: indices))
+      context.masks[y] = try context.emit(Not(), same)
+    }
+    return result(y)
   }
 }

@@ -3,7 +3,6 @@
 
 import GraphIR
 import GraphOps
-import TensorCore
 
 package struct AddLayer: MergingLayer {
   package static let name = "Add"

@@ -3,20 +3,17 @@
 
 import GraphIR
 import GraphOps
-import TensorCore
 
-package struct AverageLayer: Layer {
+package struct AverageLayer: MergingLayer {
   package static let name = "Average"
   package static let summary = "The mean of the inputs."
-  package static let inputs = [Slot("inputs", .variadic)]
   package init() {}
 
-  package func build(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
-    let values = inputs.compactMap { $0 }
-    guard values.count > 1 else { throw TypeError("'Average' needs at least two inputs, found \(values.count)") }
-    var sum = values[0]
-    for value in values.dropFirst() { sum = try context.emit(Add(), sum, value) }
-    let share = try context.builder.scalar(1 / Double(values.count), context.type(sum).dtype)
-    return [LayerOutput("output", try context.emit(Mul(), sum, share))]
-  }
+  package static func combine(
+    _ context: inout LayerContext, _ a: ValueID, _ b: ValueID
+  ) throws(TypeError) -> ValueID { try context.emit(Add(), a, b) }
+
+  package static func finish(
+    _ context: inout LayerContext, _ sum: ValueID, count: Int
+  ) throws(TypeError) -> ValueID { try context.emit(Div(), sum, try context.scalar(Double(count), like: sum)) }
 }

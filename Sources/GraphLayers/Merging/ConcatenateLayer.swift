@@ -9,12 +9,12 @@ package struct ConcatenateLayer: Layer {
   package static let name = "Concatenate"
   package static let summary = "The inputs one after the other along an axis."
   package static let inputs = [Slot("inputs", .variadic)]
+  package static let keepsMask = true
   package static var arguments: [Attribute<Self>] { [Attribute("axis", \.axis, "the axis that grows")] }
   package var axis = -1
   package init() {}
 
   package func build(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
-    let result = try context.builder.emitAny(Concat(axis: axis), inputs)
-    return [LayerOutput("output", result[0])]
+    result(try context.builder.emitAny(Concat(axis: axis), inputs)[0])
   }
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The elementwise maximum of the inputs.
+// The largest of the inputs at each place.
 
 import GraphIR
 import GraphOps
-import TensorCore
 
 package struct MaximumLayer: MergingLayer {
   package static let name = "Maximum"
-  package static let summary = "The elementwise maximum of the inputs."
+  package static let summary = "The largest of the inputs at each place."
   package init() {}
 
   package static func combine(

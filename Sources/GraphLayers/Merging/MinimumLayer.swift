@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The elementwise minimum of the inputs.
+// The smallest of the inputs at each place.
 
 import GraphIR
 import GraphOps
-import TensorCore
 
 package struct MinimumLayer: MergingLayer {
   package static let name = "Minimum"
-  package static let summary = "The elementwise minimum of the inputs."
+  package static let summary = "The smallest of the inputs at each place."
   package init() {}
 
   package static func combine(

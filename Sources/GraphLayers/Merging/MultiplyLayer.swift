@@ -3,7 +3,6 @@
 
 import GraphIR
 import GraphOps
-import TensorCore
 
 package struct MultiplyLayer: MergingLayer {
   package static let name = "Multiply"

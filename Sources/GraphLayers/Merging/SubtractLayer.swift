@@ -3,11 +3,11 @@
 
 import GraphIR
 import GraphOps
-import TensorCore
 
 package struct SubtractLayer: MergingLayer {
   package static let name = "Subtract"
   package static let summary = "The first input minus the second."
+  package static let inputs = [Slot("minuend"), Slot("subtrahend")]
   package init() {}
 
   package static func combine(

@@ -17,12 +17,10 @@ package struct Rescaling: Layer {
   package init() {}
 
   package func build(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
-    guard var x = inputs[0] else { throw TypeError("'Rescaling' needs an input") }
     // Integers, such as pixels, become floats first, as in Keras.
-    if !context.type(x).dtype.isFloat { x = try context.emit(Cast(to: .f32), x) }
-    let dtype = context.type(x).dtype
-    var y = try context.emit(Mul(), x, try context.builder.scalar(scale, dtype))
-    if offset != 0 { y = try context.emit(Add(), y, try context.builder.scalar(offset, dtype)) }
-    return [LayerOutput("output", y)]
+    let x = try context.floats(operand(inputs))
+    var y = try context.emit(Mul(), x, try context.scalar(scale, like: x))
+    if offset != 0 { y = try context.emit(Add(), y, try context.scalar(offset, like: x)) }
+    return result(y)
   }
 }

@@ -16,12 +16,12 @@ package struct ReshapeLayer: Layer {
   package init() {}
 
   package func build(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
-    guard let x = inputs[0] else { throw TypeError("'Reshape' needs an input") }
+    let x = try operand(inputs)
     guard let batch = context.type(x).shape.first else {
       throw TypeError("'Reshape' needs a batch axis, found a scalar", operand: 0, note: "use onnx.Reshape for all axes")
     }
     var reshape = Reshape(shape: [batch] + targetShape)
     reshape.allowZero = true
-    return [LayerOutput("output", try context.emit(reshape, x))]
+    return result(try context.emit(reshape, x))
   }
 }

@@ -45,16 +45,27 @@ extension Environment {
     return result
   }
 
-  /// A layer with a call's arguments.
-  func layer(_ type: any Layer.Type, _ call: Call, in file: GraphFile) throws(ResolveError) -> any Layer {
+  /// A layer with a call's arguments, and whether its parameters are trained: `trainable = false` freezes any layer.
+  func layer(
+    _ type: any Layer.Type, _ call: Call, in file: GraphFile
+  ) throws(ResolveError) -> (layer: any Layer, isTrainable: Bool) {
     var layer: any Layer = type.init()
+    var call = call
+    var isTrainable = true
+    if let place = call.arguments.firstIndex(where: { $0.name == "trainable" }) {
+      let argument = call.arguments.remove(at: place)
+      guard let flag = Bool(try value(argument.value, in: file)) else {
+        throw ResolveError("'trainable' of '\(call.name)' must be true or false", id: "wrong-argument", at: argument.value.range)
+      }
+      isTrainable = flag
+    }
     let descriptions = type.argumentDescriptions
     for argument in try arguments(of: call, names: descriptions.map(\.name), required: type.required, in: file) {
       if !layer.set(argument.name, argument.value) {
         throw wrongKind(argument.name, call, descriptions, argument.range, in: file)
       }
     }
-    return layer
+    return (layer, isTrainable)
   }
 
   /// An operator with a call's arguments.

@@ -52,6 +52,11 @@ struct Environment {
   }
 
   private func list(_ values: [AttributeValue], at expression: Expression, in file: GraphFile) throws(ResolveError) -> AttributeValue {
+    // Pairs of numbers, such as ((1, 2), (3, 4)), are one list.
+    let lists = values.compactMap { value in if case .ints(let list) = value { list } else { nil } }
+    if !lists.isEmpty, lists.count == values.count { return .ints(lists.flatMap { $0 }) }
+    let rows = values.compactMap { value in if case .floats(let list) = value { list } else { nil } }
+    if !rows.isEmpty, rows.count == values.count { return .floats(rows.flatMap { $0 }) }
     let dims = values.compactMap { Dim($0) }
     if dims.count == values.count { return dims.attributeValue }
     let numbers = values.compactMap { Double($0) }

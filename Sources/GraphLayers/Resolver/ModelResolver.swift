@@ -83,6 +83,8 @@ private struct ModelResolver {
   private var inputNames: Set<String> = []
   /// Errors found, those that were reported before included.
   private var failureCount = 0
+  /// Keras' masks of values: which steps of a sequence count.
+  private var masks: [ValueID: ValueID] = [:]
   /// Where the block that is being built is used.
   private var blockUse: SourceLocation?
 
@@ -344,6 +346,9 @@ private struct ModelResolver {
     if isFormula(expression, operands: Set(names.keys)) {
       return [LayerOutput("output", try formula(expression, file, environment, names))]
     }
+    if let instead = LayerRegistry.refused[call.name] {
+      throw ResolveError("'\(call.name)' has no meaning here", id: "refused-layer", at: call.nameRange, notes: [instead])
+    }
     throw ResolveError(
       "'\(call.name)' is no layer, operator or block", id: "unknown-operation", at: call.nameRange,
       notes: ["`lamina ops` lists the layers and operators"],
@@ -567,13 +572,22 @@ private struct ModelResolver {
     _ type: any Layer.Type, _ call: Call, _ file: GraphFile, _ environment: Environment, _ operands: [LayerInput],
     path: String
   ) throws(ResolveError) -> [LayerOutput] {
-    let layer = try environment.layer(type, call, in: file)
+    let (layer, isTrainable) = try environment.layer(type, call, in: file)
     var inputs = try placed(operands, type.inputs, call)
     while inputs.count < type.inputs.count, type.inputs.last?.kind != .variadic { inputs.append(nil) }
-    var context = LayerContext(builder: builder, path: path)
+    // The graph moves into the context and back, so that it is never copied.
+    var context = LayerContext(builder: builder, path: path, masks: masks)
+    builder = GraphBuilder(name: "")
+    defer {
+      builder = context.builder
+      masks = context.masks
+    }
+    context.isTrainable = isTrainable
     do throws(TypeError) {
       let outputs = try layer.build(&context, inputs)
-      builder = context.builder
+      if type.keepsMask, let mask = inputs.first?.flatMap({ context.masks[$0] }) {
+        for output in outputs where context.masks[output.value] == nil { context.masks[output.value] = mask }
+      }
       return outputs
     } catch {
       throw ResolveError(error.message, id: "type-error", at: call.nameRange, notes: error.note.map { [$0] } ?? [])

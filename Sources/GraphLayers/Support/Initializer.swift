@@ -2,6 +2,7 @@
 // How parameters start, with Keras' names and formulas.
 
 import GraphIR
+import GraphSupport
 import TensorCore
 
 #if canImport(Glibc)
@@ -10,45 +11,108 @@ import TensorCore
   import Musl
 #endif
 
-/// Fills new parameters.
-package enum Initializer {
-  /// The initialisers without arguments.
+/// How a parameter starts: one of Keras' initialisers by name, or as a call with arguments.
+package struct Initializer: Sendable {
+  /// The initialisers' names.
   package static let names = [
-    "zeros", "ones", "uniform", "random_uniform", "normal", "random_normal", "truncated_normal", "glorot_uniform",
-    "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal", "identity",
+    "zeros", "ones", "constant", "random_uniform", "random_normal", "truncated_normal", "variance_scaling",
+    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal",
+    "identity",
   ]
+
+  private enum Kind {
+    case constant(Double)
+    case uniform(Double, Double)
+    case normal(mean: Double, deviation: Double)
+    case truncated(mean: Double, deviation: Double)
+    case scaled(Double, mode: String, distribution: String)
+    case orthogonal(gain: Double)
+    case identity(gain: Double)
+  }
+
+  private let kind: Kind
+
+  /// - Throws: for a name or argument that Keras does not have.
+  package init(_ text: String) throws(TypeError) {
+    let object = try NamedObject(text)
+    let what = "initialiser"
+    func scaled(_ factor: Double, _ mode: String, _ distribution: String) throws(TypeError) -> Kind {
+      _ = try object.values([], what)
+      return .scaled(factor, mode: mode, distribution: distribution)
+    }
+    switch object.name {
+    case "zeros", "zero": kind = .constant(try object.numbers([:], what).first ?? 0)
+    case "ones", "one": kind = .constant(try object.numbers([:], what).first ?? 1)
+    case "constant": kind = .constant(try object.numbers(["value": 0], what)[0])
+    case "uniform", "random_uniform":
+      let range = try object.numbers(["minval": -0.05, "maxval": 0.05], what)
+      kind = .uniform(range[0], range[1])
+    case "normal", "random_normal":
+      let shape = try object.numbers(["mean": 0, "stddev": 0.05], what)
+      kind = .normal(mean: shape[0], deviation: shape[1])
+    case "truncated_normal":
+      let shape = try object.numbers(["mean": 0, "stddev": 0.05], what)
+      kind = .truncated(mean: shape[0], deviation: shape[1])
+    case "variance_scaling":
+      let given = try object.values(["scale", "mode", "distribution"], what)
+      let (mode, distribution) = (given["mode"] ?? "fan_in", given["distribution"] ?? "truncated_normal")
+      guard let scale = Double(given["scale"] ?? "1"), scale > 0 else {
+        throw TypeError("'scale' of initialiser 'variance_scaling' must be a positive number, found '\(given["scale"] ?? "")'")
+      }
+      guard ["fan_in", "fan_out", "fan_avg"].contains(mode) else {
+        throw TypeError("'mode' of initialiser 'variance_scaling' must be 'fan_in', 'fan_out' or 'fan_avg', found '\(mode)'")
+      }
+      guard ["truncated_normal", "untruncated_normal", "uniform"].contains(distribution) else {
+        throw TypeError(
+          "'distribution' of initialiser 'variance_scaling' must be 'truncated_normal', 'untruncated_normal' or "
+            + "'uniform', found '\(distribution)'")
+      }
+      kind = .scaled(scale, mode: mode, distribution: distribution)
+    case "glorot_uniform": kind = try scaled(1, "fan_avg", "uniform")
+    case "glorot_normal": kind = try scaled(1, "fan_avg", "truncated_normal")
+    case "he_uniform": kind = try scaled(2, "fan_in", "uniform")
+    case "he_normal": kind = try scaled(2, "fan_in", "truncated_normal")
+    case "lecun_uniform": kind = try scaled(1, "fan_in", "uniform")
+    case "lecun_normal": kind = try scaled(1, "fan_in", "truncated_normal")
+    case "orthogonal", "orthogonal_initializer": kind = .orthogonal(gain: try object.numbers(["gain": 1], what)[0])
+    case "identity": kind = .identity(gain: try object.numbers(["gain": 1], what)[0])
+    default:
+      throw TypeError(
+        "there is no initialiser '\(text)'\(nearest(object.name, among: Self.names).map { ", did you mean '\($0)'?" } ?? "")",
+        note: "the initialisers are \(Self.names.map { "'\($0)'" }.joined(separator: ", "))")
+    }
+  }
 
   /// The first value of a parameter, a function of the seed and its name alone.
   package static func tensor(_ parameter: Parameter, seed: Int) throws(TypeError) -> Tensor {
+    let initializer = try Initializer(parameter.initializer)
     guard let tensor = Tensor(zeros: parameter.dtype, parameter.shape) else { throw TypeError("out of memory") }
     let generator = Philox(seed: seed, name: parameter.name)
-    let (fanIn, fanOut) = fans(parameter.shape)
-    let average = (fanIn + fanOut) / 2
     func fill(_ value: (Int) -> Double) { for index in 0..<tensor.count { tensor.set(index, value(index)) } }
-    func uniform(_ limit: Double) { fill { (2 * generator.uniform($0) - 1) * limit } }
-    func normal(_ deviation: Double) { fill { gaussian(generator, $0) * deviation } }
-    // Cut at two deviations; the factor gives the cut distribution the deviation asked for.
-    func truncated(_ deviation: Double) { fill { truncatedGaussian(generator, $0) * deviation / 0.87962566103423978 } }
-    switch parameter.initializer {
-    case "zeros": break
-    case "ones": fill { _ in 1 }
-    case "uniform", "random_uniform": uniform(0.05)
-    case "normal", "random_normal": normal(0.05)
-    case "truncated_normal": fill { truncatedGaussian(generator, $0) * 0.05 }
-    case "glorot_uniform": uniform((3 / max(average, 1)).squareRoot())
-    case "glorot_normal": truncated((1 / max(average, 1)).squareRoot())
-    case "he_uniform": uniform((6 / max(fanIn, 1)).squareRoot())
-    case "he_normal": truncated((2 / max(fanIn, 1)).squareRoot())
-    case "lecun_uniform": uniform((3 / max(fanIn, 1)).squareRoot())
-    case "lecun_normal": truncated((1 / max(fanIn, 1)).squareRoot())
-    case "identity":
+    func uniform(_ low: Double, _ high: Double) {
+      generator.forEachUniform(tensor.count) { tensor.set($0, low + (high - low) * $1) }
+    }
+    func normal(_ mean: Double, _ deviation: Double) { fill { mean + gaussian(generator, $0) * deviation } }
+    func truncated(_ mean: Double, _ deviation: Double) { fill { mean + truncatedGaussian(generator, $0) * deviation } }
+    switch initializer.kind {
+    case .constant(let value): if value != 0 { fill { _ in value } }
+    case .uniform(let low, let high): uniform(low, high)
+    case .normal(let mean, let deviation): normal(mean, deviation)
+    case .truncated(let mean, let deviation): truncated(mean, deviation)
+    case .scaled(let scale, let mode, let distribution):
+      let (fanIn, fanOut) = fans(parameter.shape)
+      let fan = mode == "fan_in" ? fanIn : mode == "fan_out" ? fanOut : (fanIn + fanOut) / 2
+      let variance = scale / max(fan, 1)
+      switch distribution {
+      case "uniform": uniform(-(3 * variance).squareRoot(), (3 * variance).squareRoot())
+      case "untruncated_normal": normal(0, variance.squareRoot())
+      // Cut at two deviations; the factor gives the cut distribution the deviation asked for.
+      default: truncated(0, variance.squareRoot() / 0.87962566103423978)
+      }
+    case .identity(let gain):
       guard parameter.shape.count == 2 else { throw TypeError("'identity' initialises matrices only") }
-      for index in 0..<min(parameter.shape[0], parameter.shape[1]) { tensor.set(index * parameter.shape[1] + index, 1) }
-    case "orthogonal": try orthogonal(tensor, generator)
-    default:
-      throw TypeError(
-        "there is no initialiser '\(parameter.initializer)'",
-        note: "the initialisers are \(names.map { "'\($0)'" }.joined(separator: ", "))")
+      for index in 0..<min(parameter.shape[0], parameter.shape[1]) { tensor.set(index * parameter.shape[1] + index, gain) }
+    case .orthogonal(let gain): try orthogonal(tensor, generator, gain: gain)
     }
     return tensor
   }
@@ -82,7 +146,7 @@ package enum Initializer {
   }
 
   /// Orthonormal rows or columns by Gram and Schmidt's process, applied twice against rounding.
-  private static func orthogonal(_ tensor: Tensor, _ generator: Philox) throws(TypeError) {
+  private static func orthogonal(_ tensor: Tensor, _ generator: Philox, gain: Double) throws(TypeError) {
     guard tensor.shape.count >= 2 else { throw TypeError("'orthogonal' initialises tensors of at least two axes") }
     let columns = tensor.shape[tensor.shape.count - 1]
     let rows = columns == 0 ? 0 : tensor.count / columns
@@ -101,7 +165,7 @@ package enum Initializer {
     }
     for row in 0..<rows {
       for column in 0..<columns {
-        tensor.set(row * columns + column, rows <= columns ? vectors[row][column] : vectors[column][row])
+        tensor.set(row * columns + column, gain * (rows <= columns ? vectors[row][column] : vectors[column][row]))
       }
     }
   }

@@ -33,7 +33,24 @@ package struct Philox: Sendable {
   /// A number in 0..<1 with 24 random bits.
   package func uniform(_ index: Int) -> Double {
     let (a, b, c, d) = words(UInt64(index / 4))
-    let word = [a, b, c, d][index % 4]
+    let word =
+      switch index % 4 {
+      case 0: a
+      case 1: b
+      case 2: c
+      default: d
+      }
     return Double(word >> 8) * 0x1p-24
+  }
+
+  /// The numbers `uniform(0)`, `uniform(1)` … one after the other, four for the work of one.
+  package func forEachUniform(_ count: Int, _ body: (Int, Double) -> Void) {
+    for start in stride(from: 0, to: count, by: 4) {
+      let (a, b, c, d) = words(UInt64(start / 4))
+      body(start, Double(a >> 8) * 0x1p-24)
+      if start + 1 < count { body(start + 1, Double(b >> 8) * 0x1p-24) }
+      if start + 2 < count { body(start + 2, Double(c >> 8) * 0x1p-24) }
+      if start + 3 < count { body(start + 3, Double(d >> 8) * 0x1p-24) }
+    }
   }
 }

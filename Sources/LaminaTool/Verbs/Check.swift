@@ -78,6 +78,8 @@ struct Check: ParsableCommand {
     table.rows.append([
       "total", "", "", countText(parameters), text(top.reduce(Dim(0)) { $0 + $1.flops }), text(top.reduce(Dim(0)) { $0 + $1.bytes }),
     ])
+    let untrained = top.reduce(0) { $0 + $1.untrainedCount }
+    if untrained > 0 { table.rows.append(["not trained", "", "", countText(untrained), "", ""]) }
     return "\(path)\n\(table.text)"
   }
 
@@ -88,8 +90,10 @@ struct Check: ParsableCommand {
         + "\"types\": [\(box.types.map { jsonString($0.description) }.joined(separator: ", "))], "
         + "\"parameters\": \(box.parameterCount), \"flops\": \(number(box.flops)), \"bytes\": \(number(box.bytes))}"
     }
-    let parameters = boxes.filter { !$0.path.contains("/") }.reduce(0) { $0 + $1.parameterCount }
-    return "{\"file\": \(jsonString(path)), \"parameters\": \(parameters), \"warnings\": \(warnings.json), \"boxes\": [\n \(rows.joined(separator: ",\n "))]}"
+    let top = boxes.filter { !$0.path.contains("/") }
+    let parameters = top.reduce(0) { $0 + $1.parameterCount }
+    let untrained = top.reduce(0) { $0 + $1.untrainedCount }
+    return "{\"file\": \(jsonString(path)), \"parameters\": \(parameters), \"not_trained\": \(untrained), \"warnings\": \(warnings.json), \"boxes\": [\n \(rows.joined(separator: ",\n "))]}"
   }
 
   private func number(_ dim: Dim) -> String { dim.value.map(String.init) ?? jsonString(dim.description) }

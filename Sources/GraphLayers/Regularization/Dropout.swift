@@ -4,25 +4,26 @@
 import GraphIR
 import TensorCore
 
-package struct Dropout: Layer {
+package struct Dropout: TrainingOnlyLayer {
   package static let name = "Dropout"
   package static let summary = "Zeros a fraction of the elements during training and scales the rest; nothing otherwise."
   package static let required = ["rate"]
   package static var arguments: [Attribute<Self>] {
     [
-      Attribute("rate", \.rate, "the fraction of zeros, from 0 up to but not including 1"),
+      Attribute("rate", \.rate, "the fraction of zeros, from 0 to 1"),
       Attribute("noise_shape", \.noiseShape, "sizes of the mask, 1 where it is shared"),
       Attribute("seed", \.seed, "the seed of the mask"),
     ]
   }
   package var rate = 0.5
-  package var noiseShape: [Int]?
+  package var noiseShape: [Dim]?
   package var seed: Int?
   package init() {}
 
-  package func build(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
-    guard let x = inputs[0] else { throw TypeError("'Dropout' needs an input") }
-    guard rate >= 0, rate < 1 else { throw TypeError("'rate' of 'Dropout' must be in 0..<1, found \(rate)") }
-    return [LayerOutput("output", x)]
+  package func check(_ input: TensorType) throws(TypeError) {
+    try checkRate(rate)
+    if let noiseShape, noiseShape.count != input.rank {
+      throw TypeError("'noise_shape' of 'Dropout' has \(noiseShape.count) sizes for the input \(input)")
+    }
   }
 }

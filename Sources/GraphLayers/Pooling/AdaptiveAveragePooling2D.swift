@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The mean of windows that divide two axes into a given number of parts.
+
+import GraphIR
+import GraphOps
+
+package struct AdaptiveAveragePooling2D: AdaptivePoolingLayer {
+  package static let name = "AdaptiveAveragePooling2D"
+  package static let summary = "The mean of each of output_size windows that cover [N, height, width, channels]."
+  package static let spatialRank = 2
+  package var options = AdaptivePoolingOptions()
+  package init() {}
+
+  package static func reduced(
+    _ context: inout LayerContext, _ x: ValueID, axis: Int
+  ) throws(TypeError) -> ValueID { try context.emit(ReduceMean(axes: [axis]), x) }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The largest element of windows that divide one axis into a given number of parts.
+
+import GraphIR
+import GraphOps
+
+package struct AdaptiveMaxPooling1D: AdaptivePoolingLayer {
+  package static let name = "AdaptiveMaxPooling1D"
+  package static let summary = "The largest element of each of output_size windows that cover [N, steps, channels]."
+  package static let spatialRank = 1
+  package var options = AdaptivePoolingOptions()
+  package init() {}
+
+  package static func reduced(
+    _ context: inout LayerContext, _ x: ValueID, axis: Int
+  ) throws(TypeError) -> ValueID { try context.emit(ReduceMax(axes: [axis]), x) }
+}

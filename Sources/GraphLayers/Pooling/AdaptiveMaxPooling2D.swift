@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The largest element of windows that divide two axes into a given number of parts.
+
+import GraphIR
+import GraphOps
+
+package struct AdaptiveMaxPooling2D: AdaptivePoolingLayer {
+  package static let name = "AdaptiveMaxPooling2D"
+  package static let summary = "The largest element of each of output_size windows that cover [N, height, width, channels]."
+  package static let spatialRank = 2
+  package var options = AdaptivePoolingOptions()
+  package init() {}
+
+  package static func reduced(
+    _ context: inout LayerContext, _ x: ValueID, axis: Int
+  ) throws(TypeError) -> ValueID { try context.emit(ReduceMax(axes: [axis]), x) }
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Images changed during training: changes the perspective.
+
+import GraphIR
+
+package struct RandomPerspective: AugmentationLayer {
+  package static let name = "RandomPerspective"
+  package static let summary = "Images; training changes the perspective."
+  package static var arguments: [Attribute<Self>] {
+    [
+      Attribute("factor", \.factor, "the range of the change; one number for both sides"),
+      Attribute("scale", \.scale, "how strong the change is"),
+      Attribute("interpolation", \.interpolation, "'nearest' or 'bilinear'"),
+      Attribute("fill_value", \.fillValue, "the value outside, for fill_mode constant"),
+      Attribute("seed", \.seed, "the seed of the choice"),
+      Attribute("data_format", \.dataFormat, "'channels_last' or 'channels_first'"),
+    ]
+  }
+  package var factor: [Double] = [1]
+  package var scale: [Double] = [1]
+  package var interpolation = "bilinear"
+  package var fillValue: Double? = 0
+  package var seed: Int?
+  package var dataFormat = "channels_last"
+  package init() {}
+}
