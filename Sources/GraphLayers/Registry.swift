@@ -44,7 +44,17 @@ package enum LayerRegistry {
     GroupNormalization.self,
     LayerNormalization.self,
     RMSNormalization.self,
+    SpectralNormalization.self,
     UnitNormalization.self,
+    // Recurrent
+    Bidirectional.self,
+    ConvLSTM1D.self,
+    ConvLSTM2D.self,
+    ConvLSTM3D.self,
+    GRU.self,
+    LSTM.self,
+    SimpleRNN.self,
+    TimeDistributed.self,
     // Regularization
     ActivityRegularization.self,
     AlphaDropout.self,

@@ -252,6 +252,34 @@ def preprocessing():
     case("RandomCrop(3, 3)", IMAGE)
 
 
+def recurrent():
+    for name in ("LSTM", "GRU", "SimpleRNN"):
+        case(f"{name}(3)", SEQUENCE)
+        case(f"{name}(3, return_sequences = true, return_state = true)", SEQUENCE)
+        case(f"{name}(2, return_sequences = true, go_backwards = true, use_bias = false)", SEQUENCE)
+        case(f"{name}(2, activation = relu)", SEQUENCE)
+        case(f"{name}(3, return_sequences = true)", inputs=SEQUENCE, mask=(2, 7, "b"))
+        case(f"{name}(3, return_state = true, go_backwards = true)", inputs=SEQUENCE, mask=(2, 7, "b"))
+        case(f"Bidirectional({name}(3))", SEQUENCE)
+        case(f"Bidirectional({name}(2, return_sequences = true, return_state = true), merge_mode = sum)", SEQUENCE)
+        case(f"Bidirectional({name}(2, return_sequences = true), merge_mode = none)", SEQUENCE)
+        case(f"Bidirectional({name}(2, return_sequences = true), merge_mode = mul)", inputs=SEQUENCE, mask=(2, 7, "b"))
+        case(f"Bidirectional({name}(2), merge_mode = ave)", inputs=SEQUENCE, mask=(2, 7, "b"))
+    case("LSTM(3, recurrent_activation = hard_sigmoid, return_sequences = true)", SEQUENCE)
+    case("LSTM(3, return_state = true)", inputs=SEQUENCE, initial_state=(2, 3), initial_cell=(2, 3))
+    case("GRU(3, reset_after = false)", SEQUENCE)
+    case("GRU(3, reset_after = false, use_bias = false, return_sequences = true)", SEQUENCE)
+    case("GRU(3)", inputs=SEQUENCE, initial_state=(2, 3))
+    case("TimeDistributed(Dense(3))", SEQUENCE)
+    case("TimeDistributed(Conv2D(2, 2, activation = relu))", (2, 3, 4, 5, 2))
+    case("TimeDistributed(Flatten)", (2, 3, 4, 2))
+    case("SpectralNormalization(Dense(3))", (2, 4))
+    case("SpectralNormalization(Conv1D(3, 2))", SEQUENCE)
+    for rank, shape in ((1, (2, 3, 5, 2)), (2, (2, 3, 4, 3, 2)), (3, (2, 2, 3, 2, 3, 2))):
+        case(f"ConvLSTM{rank}D(2, 2, padding = same, return_sequences = true)", shape)
+        case(f"ConvLSTM{rank}D(2, 2, return_state = true)", shape)
+
+
 class Names(dict):
     """Python's meaning of a box: plain names are strings, as in a .graph."""
 
@@ -264,6 +292,8 @@ def build(box):
     """The Keras layer of a box, named y, and the arguments of its call."""
     call_arguments = {}
     outer = re.match(r"\w+", box).group()
+    # A layer alone as an argument is that layer.
+    box = re.sub(r"\((\w+)\)", lambda match: f"({match[1]}())" if hasattr(keras.layers, match[1]) else match[0], box)
 
     def maker(name):
         def make(*positional, **named):
@@ -299,11 +329,13 @@ def weight(random, variable):
     return (random.integers(-32, 33, shape) / 32).astype(np.float32)
 
 
-def path(variable):
+def path(variable, box):
     """A variable's path here: cells and wrapped layers have no boxes of their own."""
     parts = [part for part in variable.path.split("/") if not part.endswith("_cell")]
     if len(parts) > 2 and parts[1].startswith(("forward_", "backward_")):
         parts[1] = parts[1].split("_")[0]
+    elif len(parts) > 2 and box.startswith(("TimeDistributed", "SpectralNormalization")):
+        del parts[1]
     return "/".join(parts)
 
 
@@ -330,6 +362,9 @@ def evaluate(number, box, inputs, operands, tensors, metadata):
         if "Attention" in box and "Head" not in box and "Query" not in box:
             masks = [arrays.pop("query_mask", None), arrays.pop("value_mask", None)]
             call = lambda: layer(list(arrays.values()), mask=masks if masks[0] is not None else None, **call_arguments)
+        elif "initial_state" in arrays:
+            states = [array for key, array in arrays.items() if key != "inputs"]
+            call = lambda: layer(arrays["inputs"], initial_state=states)
         elif "inputs" in arrays:
             call = lambda: layer(arrays["inputs"], **{k: v for k, v in arrays.items() if k != "inputs"}, **call_arguments)
         else:
@@ -345,7 +380,7 @@ def evaluate(number, box, inputs, operands, tensors, metadata):
             continue
         array = weight(random, variable)
         variable.assign(array)
-        tensors[f"{name}/weight/{path(variable)}"] = array
+        tensors[f"{name}/weight/{path(variable, box)}"] = array
     if hasattr(layer, "finalize_state"):
         layer.finalize_state()
     results = call()
@@ -392,7 +427,7 @@ def write(tensors, metadata):
 
 def main():
     for group in (core, convolutions, pooling, normalization, regularization, attention, reshaping, merging, activations,
-                  preprocessing):
+                  preprocessing, recurrent):
         group()
     tensors, metadata = {}, {}
     failed = 0

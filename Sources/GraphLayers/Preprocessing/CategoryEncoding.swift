@@ -53,7 +53,7 @@ extension LayerContext {
     let isIt = try emit(Equal(), column, try range(Dim(depth), type(x).dtype))
     var hot = try emit(Cast(to: .f32), isIt)
     if mode == "one_hot" { return hot }
-    if let weights { hot = try emit(Mul(), hot, try emit(Unsqueeze(axes: [-1]), try emit(Cast(to: .f32), weights))) }
+    if let weights { hot = try emit(Mul(), hot, try emit(Unsqueeze(axes: [-1]), try floats(weights))) }
     let axis = shape.count > 1 ? 1 : 0
     return mode == "count"
       ? try emit(ReduceSum(axes: [axis], keepDims: false), hot) : try emit(ReduceMax(axes: [axis], keepDims: false), hot)

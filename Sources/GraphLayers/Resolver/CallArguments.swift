@@ -65,7 +65,29 @@ extension Environment {
         throw wrongKind(argument.name, call, descriptions, argument.range, in: file)
       }
     }
+    if var wrapper = layer as? any WrapperLayer {
+      try wrap(&wrapper, call, names: descriptions.map(\.name), in: file)
+      layer = wrapper
+    }
     return (layer, isTrainable)
+  }
+
+  /// Reads the layers that are arguments of another.
+  private func wrap(
+    _ wrapper: inout any WrapperLayer, _ call: Call, names: [String], in file: GraphFile
+  ) throws(ResolveError) {
+    for (place, argument) in call.arguments.enumerated() {
+      let name = argument.name ?? (place < names.count ? names[place] : "")
+      guard type(of: wrapper).layerArguments.contains(name) else { continue }
+      if case .none = argument.value.kind { continue }
+      guard let inner = argument.value.asCall, let type = LayerRegistry.layer(named: inner.name) else {
+        let text = file.source.text(argument.value.range)
+        throw ResolveError(
+          "'\(name)' of '\(call.name)' must be a layer, found '\(text)'", id: "wrong-argument", at: argument.value.range,
+          fixIt: nearest(argument.value.asCall?.name ?? text, among: LayerRegistry.names))
+      }
+      wrapper.layers[name] = try layer(type, inner, in: file).layer
+    }
   }
 
   /// An operator with a call's arguments.

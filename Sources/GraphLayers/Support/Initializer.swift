@@ -28,12 +28,19 @@ package struct Initializer: Sendable {
     case scaled(Double, mode: String, distribution: String)
     case orthogonal(gain: Double)
     case identity(gain: Double)
+    /// An LSTM's bias: ones for the second of four gates, the rest as another initialiser makes it.
+    indirect case forgetting(rest: Kind)
   }
 
   private let kind: Kind
 
   /// - Throws: for a name or argument that Keras does not have.
   package init(_ text: String) throws(TypeError) {
+    let forgetting = "unit_forget_bias("
+    if text.hasPrefix(forgetting), text.hasSuffix(")") {
+      kind = .forgetting(rest: try Initializer(String(text.dropFirst(forgetting.count).dropLast())).kind)
+      return
+    }
     let object = try NamedObject(text)
     let what = "initialiser"
     func scaled(_ factor: Double, _ mode: String, _ distribution: String) throws(TypeError) -> Kind {
@@ -85,7 +92,10 @@ package struct Initializer: Sendable {
 
   /// The first value of a parameter, a function of the seed and its name alone.
   package static func tensor(_ parameter: Parameter, seed: Int) throws(TypeError) -> Tensor {
-    let initializer = try Initializer(parameter.initializer)
+    try tensor(parameter, try Initializer(parameter.initializer).kind, seed: seed)
+  }
+
+  private static func tensor(_ parameter: Parameter, _ kind: Kind, seed: Int) throws(TypeError) -> Tensor {
     guard let tensor = Tensor(zeros: parameter.dtype, parameter.shape) else { throw TypeError("out of memory") }
     let generator = Philox(seed: seed, name: parameter.name)
     func fill(_ value: (Int) -> Double) { for index in 0..<tensor.count { tensor.set(index, value(index)) } }
@@ -94,7 +104,7 @@ package struct Initializer: Sendable {
     }
     func normal(_ mean: Double, _ deviation: Double) { fill { mean + gaussian(generator, $0) * deviation } }
     func truncated(_ mean: Double, _ deviation: Double) { fill { mean + truncatedGaussian(generator, $0) * deviation } }
-    switch initializer.kind {
+    switch kind {
     case .constant(let value): if value != 0 { fill { _ in value } }
     case .uniform(let low, let high): uniform(low, high)
     case .normal(let mean, let deviation): normal(mean, deviation)
@@ -113,6 +123,10 @@ package struct Initializer: Sendable {
       guard parameter.shape.count == 2 else { throw TypeError("'identity' initialises matrices only") }
       for index in 0..<min(parameter.shape[0], parameter.shape[1]) { tensor.set(index * parameter.shape[1] + index, gain) }
     case .orthogonal(let gain): try orthogonal(tensor, generator, gain: gain)
+    case .forgetting(let rest):
+      let all = try self.tensor(parameter, rest, seed: seed)
+      for index in all.count / 4..<all.count / 2 { all.set(index, 1) }
+      return all
     }
     return tensor
   }
