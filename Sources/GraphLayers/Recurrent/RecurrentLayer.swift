@@ -131,7 +131,8 @@ extension RecurrentLayer {
       if let given, context.type(given) != stateType {
         throw TypeError("the initial '\(name)' of '\(Self.name)' is \(context.type(given)), expected \(stateType)")
       }
-      operands.append(try given ?? context.emit(ConstantOfShape(stateType.shape, 0, dtype)))
+      let zeros = try context.emit(ConstantOfShape(stateType.shape, 0, dtype))
+      operands.append(given ?? zeros)
     }
 
     // The region of one step: states, with a mask the output before; input, mask; weights.

@@ -20,7 +20,7 @@ package struct Initializer: Sendable {
     "identity",
   ]
 
-  private enum Kind {
+  private enum Kind: Sendable {
     case constant(Double)
     case uniform(Double, Double)
     case normal(mean: Double, deviation: Double)

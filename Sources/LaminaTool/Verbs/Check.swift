@@ -90,7 +90,7 @@ struct Check: ParsableCommand {
         + "\"types\": [\(box.types.map { jsonString($0.description) }.joined(separator: ", "))], "
         + "\"parameters\": \(box.parameterCount), \"flops\": \(number(box.flops)), \"bytes\": \(number(box.bytes))}"
     }
-    let top = boxes.filter { !$0.path.contains("/") }
+    let top = boxes.filter { $0.depth == 0 }
     let parameters = top.reduce(0) { $0 + $1.parameterCount }
     let untrained = top.reduce(0) { $0 + $1.untrainedCount }
     return "{\"file\": \(jsonString(path)), \"parameters\": \(parameters), \"not_trained\": \(untrained), \"warnings\": \(warnings.json), \"boxes\": [\n \(rows.joined(separator: ",\n "))]}"
