@@ -26,7 +26,12 @@ struct Lanes {
   var magnitude: Lanes { Lanes(builder.abs(value), builder) }
   var squareRoot: Lanes { Lanes(builder.sqrt(value), builder) }
   /// This magnitude with the sign of another.
-  func signed(as other: Lanes) -> Lanes { Lanes(builder.copysign(value, sign: other.value), builder) }
+  ///
+  /// By bits: LLVM moves a rounding to f32 into its own `copysign` and then goes lane by lane.
+  func signed(as other: Lanes) -> Lanes {
+    let sign = type.scalar == .f64 ? Int64.min : Int64(Int32.min)
+    return ((bits & ~sign) | (other.bits & sign)).float
+  }
 
   /// To the nearest integer, ties to even; magnitudes below 2^22 (f32) or 2^51 (f64).
   var rounded: Lanes { Lanes(builder.intrinsic("llvm.nearbyint", [type], [value], type), builder) }

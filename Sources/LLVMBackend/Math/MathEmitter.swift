@@ -61,7 +61,7 @@ package struct MathEmitter {
   }
 }
 
-/// Functions computed in f64. For a result in f32 the relative error is below 2^-32, so that rounding decides; the
+/// Functions computed in f64. For a result in f32 the relative error is below 2^-30, so that rounding decides; the
 /// operand is then a widened f32, of which the formulas take advantage (squares are exact, exponents small).
 struct WideMath {
   enum Precision { case single, double }
