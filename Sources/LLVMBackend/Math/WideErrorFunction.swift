@@ -41,27 +41,27 @@ extension WideMath {
       )
   }
 
-  /// erfc(a) for a in 0...29 (0...10.6 for f32 results), given a² rounded and the rest of a².
-  private func complement(_ a: Lanes, square: Lanes, rest: Lanes?) -> Lanes {
+  /// erfc(a) as y · 2^n for a in 0...29 (0...10.6 for f32 results), given a² rounded and the rest of a².
+  private func complement(_ a: Lanes, square: Lanes, rest: Lanes?) -> (y: Lanes, n: Lanes) {
     let (centre, coefficients) = scaledComplement
+    let (n, q) = exponentialParts(-square)
     let (sum, double) = (a + centre, fma(a, 2, 1))
-    // One division for two quotients.
-    let inverse = 1 / (sum * double)
-    let fraction = ((a - centre) * (double * inverse)).polynomial(coefficients) * (sum * inverse)
     guard let rest else {
-      // The square is bounded already.
-      let (n, q) = exponentialParts(-square)
-      return scaled(fma(q, fraction, fraction), n)
+      // One division for two quotients.
+      let inverse = 1 / (sum * double)
+      let fraction = ((a - centre) * (double * inverse)).polynomial(coefficients) * (sum * inverse)
+      return (fma(q, fraction, fraction), n)
     }
-    let power = exp(-square)
-    return power * fma(-rest, fraction, fraction)
+    let fraction = ((a - centre) / sum).polynomial(coefficients) / double
+    return ((q + 1) * fma(-rest, fraction, fraction), n)
   }
 
   /// erfc(|x|).
   private func complement(_ x: Lanes) -> Lanes {
     let a = x.magnitude.atMost(isDouble ? 28 : 10.5)
     let square = a * a
-    return complement(a, square: square, rest: isDouble ? squareRest(a, square) : nil)
+    let (y, n) = complement(a, square: square, rest: isDouble ? squareRest(a, square) : nil)
+    return scaled(y, n)
   }
 
   /// a² - square, exactly, where square is a² rounded.
@@ -87,7 +87,8 @@ extension WideMath {
     let a = x.magnitude.atMost(isDouble ? 39.5 : 14.98)
     let square = a * a
     let rest = isDouble ? squareRest(a, square) * 0.5 : nil
-    let tail = complement(a * 0.7071067811865476, square: square * 0.5, rest: rest) * 0.5
-    return (x < 0).select(-a * tail, x * (1 - tail))
+    let (y, n) = complement(a * 0.7071067811865476, square: square * 0.5, rest: rest)
+    // The product is scaled last, so that it is rounded once where it is subnormal.
+    return (x < 0).select(scaled(-a * y * 0.5, n), x * (1 - scaled(y, n) * 0.5))
   }
 }

@@ -83,16 +83,31 @@ extension WideMath {
     return (x < 0).select(e, 1) / (e + 1)
   }
 
-  /// x, but where a function's limit at -∞ is -0, a number that gives it.
-  func finiteBelow(_ x: Lanes) -> Lanes { x.atLeast(isDouble ? -800 : -200) }
+  /// e^-|x| as p · 2^n and as a number. Products with it are scaled last, so that they are rounded once where it is
+  /// subnormal.
+  private func decay(_ x: Lanes) -> (p: Lanes, n: Lanes, e: Lanes) {
+    let (n, q) = exponentialParts((-x.magnitude).atLeast(isDouble ? -760 : -200))
+    let p = q + 1
+    return (p, n, scaled(p, n))
+  }
 
-  func silu(_ x: Lanes) -> Lanes { finiteBelow(x) * sigmoid(x) }
+  /// x, but where a function's limit at -∞ is -0, a number that gives it.
+  private func finiteBelow(_ x: Lanes) -> Lanes { x.atLeast(isDouble ? -800 : -200) }
+
+  func silu(_ x: Lanes) -> Lanes {
+    let (p, n, e) = decay(x)
+    let negative = x < 0
+    let quotient = finiteBelow(x) * negative.select(p, 1) / (e + 1)
+    return negative.select(scaled(quotient, n), quotient)
+  }
 
   /// tanh(log(1 + e^x)) = (e^2x + 2e^x) / (e^2x + 2e^x + 2), divided by e^2x for positive x.
   func mish(_ x: Lanes) -> Lanes {
-    let e = exp(-x.magnitude)
+    let (p, n, e) = decay(x)
     let negative = x < 0
-    let top = negative.select(e * (e + 2), fma(e, 2, 1))
-    return finiteBelow(x) * (top / (top + negative.select(2, e * e * 2)))
+    let sum = negative.select(e * (e + 2), fma(e, 2, 1))
+    let bottom = sum + negative.select(2, e * e * 2)
+    let quotient = finiteBelow(x) * negative.select(p * (e + 2), sum) / bottom
+    return negative.select(scaled(quotient, n), quotient)
   }
 }
