@@ -10,15 +10,27 @@ import TensorCore
 ///
 /// Every value is evaluated while the graph grows, once as it is and once with a little noise. A node with NaN, with
 /// huge values, or one that turns noise into large differences (a jump between two neighbouring floats) is left out: on
-/// what remains, correct results differ by rounding only. Half-precision types are left out.
+/// what remains, correct results differ by rounding only.
 package struct RandomGraph {
+  /// How coarse the types in a graph are.
+  package enum Precision: Sendable {
+    /// f64, f32 and integers.
+    case single
+    /// f16 and bf16 too, which round far more than the noise that a node of single precision must bear.
+    case half
+
+    fileprivate var noise: Double { self == .half ? 0x1p-8 : 1e-6 }
+    /// How far noise may move a result; correct results lie within it.
+    package var largestDistance: Double { self == .half ? 0.125 : 1e-3 }
+  }
+
   /// A graph of about `nodes` operators (fittings not counted), and a tensor for each of its inputs.
   ///
   /// - Parameter excluding: names of operators to leave out.
   package static func make(
-    seed: UInt64, nodes: Int, excluding: Set<String> = []
+    seed: UInt64, nodes: Int, precision: Precision = .single, excluding: Set<String> = []
   ) throws -> (graph: Graph, inputs: [String: Tensor]) {
-    var maker = RandomGraph(seed: seed)
+    var maker = RandomGraph(seed: seed, precision)
     let types = OperatorRegistry.all.filter {
       $0.name != "Parameter" && $0.name != "Constant" && $0.accuracy != .random && !excluding.contains($0.name)
         && !interpretedOnly.contains($0.name)
@@ -49,18 +61,18 @@ package struct RandomGraph {
     var isResult: Bool
   }
 
+  private let precision: Precision
   private var random: SampleSource
   private var builder: GraphBuilder
   private var known: [Known] = []
   private var byValue: [ValueID: Int] = [:]
   private var inputs: [String: Tensor] = [:]
 
-  private static let noise = 1e-6
-  private static let largestDistance = 1e-3
   private static let largestMagnitude = 1e4
   private static let largestCount = 20_000
 
-  private init(seed: UInt64) {
+  private init(seed: UInt64, _ precision: Precision) {
+    self.precision = precision
     random = SampleSource(seed: seed)
     builder = GraphBuilder(name: "random\(seed)")
   }
@@ -69,9 +81,8 @@ package struct RandomGraph {
   private mutating func add(_ type: any Operation.Type) throws -> Bool {
     var sample = type.sample(&random)
     guard sample.operands.allSatisfy({ ($0?.elementCount.value ?? 0) <= Self.largestCount }) else { return false }
-    // Halves round far more than the noise that a node must bear.
     let types = sample.operands.compactMap { $0 } + ((try? sample.operation.inferTypes(sample.operands)) ?? [])
-    if types.contains(where: { $0.dtype == .f16 || $0.dtype == .bf16 }) { return false }
+    if precision != .half, types.contains(where: { $0.dtype == .f16 || $0.dtype == .bf16 }) { return false }
     if random.int(0...19) == 0 { emptied(&sample) }
     var operands: [ValueID?] = []
     for (index, type) in sample.operands.enumerated() {
@@ -156,7 +167,7 @@ package struct RandomGraph {
     guard let results = try? operation.evaluate(exact), let others = try? operation.evaluate(noisy) else { return nil }
     for (result, other) in zip(results, others) {
       guard result.count <= Self.largestCount, !result.reals.contains(where: { !(abs($0) <= Self.largestMagnitude) }),
-        distance(result, other) <= Self.largestDistance
+        distance(result, other) <= precision.largestDistance
       else { return nil }
     }
     guard let values = try? builder.emitAny(operation, operands), let first = values.first else { return nil }
@@ -169,7 +180,7 @@ package struct RandomGraph {
   private mutating func remember(_ value: ValueID, _ exact: Reference, noisy: Reference? = nil, isResult: Bool) {
     var noisy = noisy ?? exact
     for index in noisy.reals.indices {
-      noisy.reals[index] += random.double(-Self.noise...Self.noise) * (1 + abs(noisy.reals[index]))
+      noisy.reals[index] += random.double(-precision.noise...precision.noise) * (1 + abs(noisy.reals[index]))
     }
     byValue[value] = known.count
     known.append(Known(value: value, exact: exact, noisy: noisy, isResult: isResult))

@@ -47,9 +47,14 @@ extension IndexSimplifier {
 /// One proof attempt with a bounded number of steps.
 private struct NonNegativeProof {
   private var simplifier: IndexSimplifier
-  private var steps = 200
+  private var steps: Int
 
-  init(_ simplifier: IndexSimplifier) { self.simplifier = simplifier }
+  /// A proof makes polynomials, which needs proofs: those within others get fewer steps, until there are none.
+  init(_ simplifier: IndexSimplifier) {
+    self.simplifier = simplifier
+    self.simplifier.proofDepth += 1
+    steps = 200 >> (3 * (simplifier.proofDepth - 1))
+  }
 
   /// Replaces atoms by the ends of their ranges, those that contain others first, until sizes are left.
   mutating func holds(_ p: IndexPolynomial?, facts: Bool = true) -> Bool {

@@ -19,6 +19,8 @@ package struct IndexSimplifier {
   private var simplified: [Expr: Expr] = [:]
   private var polynomials: [Expr: IndexPolynomial] = [:]
   var boundedAtoms: [Expr: Bool] = [:]
+  /// How many proofs this simplifier is within.
+  var proofDepth = 0
 
   package init() {}
 
