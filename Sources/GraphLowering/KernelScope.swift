@@ -185,6 +185,6 @@ final class KernelScope {
     let kernel = Kernel(
       name: name, parameters: parameters, scratch: scratch, sizes: sizeNames.indices.map { "s\($0)" },
       tileAxis: tileAxis, tiles: tiles, body: numbered)
-    return KernelPasses.simplifyIndices(kernel)
+    return KernelPasses.hoistInvariants(KernelPasses.simplifyIndices(kernel))
   }
 }

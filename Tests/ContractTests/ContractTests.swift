@@ -63,12 +63,14 @@ private func check(_ example: Example, _ target: TargetDescription, _ random: in
   }
   var weights = b
   if example.isPacked {
-    let layout = try #require(
-      PackedWeights(depth: example.steps, columns: example.columns, panelWidth: example.tile.columns))
     // Steps need not lie evenly, so each is copied by its own offset.
-    let packed = try #require(Tensor(zeros: example.bType, [layout.count]))
+    let width = example.tile.columns
+    let panels = (example.columns + width - 1) / width
+    let packed = try #require(Tensor(zeros: example.bType, [panels * depth.count * width]))
     for (k, offset) in depth.enumerated() {
-      for n in 0..<example.columns { packed.set(layout.offset(depth: k, column: n), b.double(offset.b + n)) }
+      for n in 0..<example.columns {
+        packed.set((n / width * depth.count + k) * width + n % width, b.double(offset.b + n))
+      }
     }
     weights = packed
   }
@@ -149,20 +151,20 @@ private func finished(_ sum: Double, _ bias: Double?, _ dtype: DType) -> Double 
 }
 
 @Test func packingFollowsStrides() throws {
+  // A source stored [column][k1][k0], read as depth (k0 of 2, k1 of 3), from its second element on.
   let (depth, columns) = (6, 5)
-  let layout = try #require(PackedWeights(depth: depth, columns: columns, panelWidth: 4))
-  #expect(layout.count == 2 * 6 * 4)
-  // A source stored [column][k1][k0], read as depth (k0 of 2, k1 of 3).
-  let source = try #require(Tensor(.f32, [columns * depth], doubles: (0..<columns * depth).map(Double.init)))
-  let axes = [PackedWeights.Axis(extent: 2, stride: 1), .init(extent: 3, stride: 2)]
-  let packed = try #require(layout.pack(source, axes: axes, columnStride: depth))
+  let packing = Packing(
+    offset: 1, batch: [], depth: [.init(extent: 2, stride: 1), .init(extent: 3, stride: 2)],
+    columns: [.init(extent: columns, stride: depth)], panelWidth: 4)
+  #expect(packing.elementCount == 2 * 6 * 4)
+  let source = try #require(Tensor(.f32, [columns * depth + 1], doubles: (0...columns * depth).map(Double.init)))
+  let packed = try #require(Tensor(zeros: .f32, [packing.elementCount]))
+  packing.pack(from: UnsafeRawBufferPointer(source.bytes), size: 4, to: packed.mutableBytes)
+  withExtendedLifetime(source) {}
   for k in 0..<depth {
     for n in 0..<columns {
-      #expect(packed.double(layout.offset(depth: k, column: n)) == Double(n * depth + k / 3 + k % 3 * 2))
+      #expect(packed.double((n / 4 * depth + k) * 4 + n % 4) == Double(1 + n * depth + k / 3 + k % 3 * 2))
     }
+    #expect((1..<4).allSatisfy { packed.double((depth + k) * 4 + $0) == 0 })
   }
-  #expect((0..<depth).allSatisfy { k in (1..<4).allSatisfy { packed.double((6 + k) * 4 + $0) == 0 } })
-  #expect(layout.pack(source, offset: 1, axes: axes, columnStride: depth) == nil)
-  #expect(layout.pack(source, axes: [.init(extent: 5, stride: 1)], columnStride: depth) == nil)
-  #expect(PackedWeights(depth: .max, columns: 3, panelWidth: 2) == nil)
 }

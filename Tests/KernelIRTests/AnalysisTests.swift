@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Affine forms, substitution, costs, and hoisting.
+// Substitution, costs, and hoisting.
 
 import KernelIR
 import TensorCore
@@ -7,52 +7,7 @@ import TestKit
 import Testing
 
 @Suite struct AnalysisTests {
-  let i = Axis(id: 0, name: "i"), j = Axis(id: 1, name: "j"), k = Axis(id: 2, name: "k")
-
-  @Test func affineForms() throws {
-    let flat: Expr = .axis(i) * .size(0) + .axis(j)
-    let e: Expr = flat * .int(3) - .axis(i) + .axis(k) + .int(5)
-    let form = try #require(AffineForm(e, over: [i, j]))
-    let stride: Expr = .size(0) * .int(3) - .int(1)
-    #expect(form.coefficient(of: i) == stride)
-    #expect(form.coefficient(of: j) == .int(3))
-    #expect(form.coefficient(of: k) == .int(0))
-    let rest: Expr = .axis(k) + .int(5)
-    #expect(form.rest == rest)
-    #expect(AffineForm(.floorDiv(.axis(i), .int(2)), over: [i]) == nil)
-    #expect(AffineForm(.floorDiv(.axis(k), .int(2)), over: [i])?.rest == .floorDiv(.axis(k), .int(2)))
-    #expect(AffineForm(.axis(i) * .axis(j), over: [i, j]) == nil)
-    #expect(AffineForm(.axis(i) * .axis(j), over: [j])?.coefficient(of: j) == .axis(i))
-    let nothing = Expr(.binary(.sub, .axis(i), .axis(i)), .i64)
-    #expect(AffineForm(nothing, over: [i, j])?.terms.isEmpty == true)
-  }
-
-  /// The decomposition of random expressions adds up to them.
-  @Test(arguments: 0..<20)
-  func affineFormsKeepValues(_ seed: UInt64) throws {
-    var random = SeededRandom(seed)
-    let axes = [i, j, k]
-    let extents: [Expr] = [.int(5), .int(6), .int(7)]
-    var stores: [Statement] = []
-    let point = (Expr.axis(i) * .int(6) + .axis(j)) * .int(7) + .axis(k)
-    var forms = 0
-    for _ in 0..<40 {
-      let e = RandomIndex(axes: axes, extents: extents + extents).expression(&random, depth: 4)
-      for chosen in [[i], [j, k], axes] {
-        guard let form = AffineForm(e, over: chosen) else { continue }
-        let sum = form.terms.reduce(form.rest) { $0 + $1.coefficient * .axis($1.axis) }
-        stores.append(.store(buffer: 0, offset: point + .int(forms * 210), value: sum - e, guard: nil))
-        forms += 1
-      }
-    }
-    let kernel = Kernel(
-      name: "k", parameters: [.init("y", .i64, .write)], sizes: ["n", "m"], tileAxis: i, tiles: .int(5),
-      body: [.loop(Loop(j, .int(6), .serial, [.loop(Loop(k, .int(7), .serial, stores))]))])
-    var values = [Int64](repeating: -1, count: 210 * forms)
-    try values.withUnsafeMutableBytes { try KernelEvaluator.evaluate(kernel, buffers: [$0], sizes: [2, 3]) }
-    #expect(values.allSatisfy { $0 == 0 })
-    #expect(forms > 20)
-  }
+  let i = Axis(id: 0, name: "i")
 
   @Test func substitutionReplacesAndRenames() throws {
     let kernel = try parsed(Texts.dense)

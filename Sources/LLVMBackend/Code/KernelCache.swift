@@ -54,8 +54,8 @@ package final class KernelCache: Sendable {
     guard let folder, let path = path(key) else { return }
     Self.makeFolders(folder)
     Self.write(Self.encoded(code, key), path, folder)
-    // Once in 16 entries is enough, since one is small against the limit; keys are as good as random.
-    if key.text.hasPrefix("0") { trim(folder) }
+    // Once in 256 entries is enough, since one is small against the limit; keys are as good as random.
+    if key.text.hasPrefix("00") { trim(folder) }
   }
 
   private func path(_ key: KernelKey) -> String? { folder.map { "\($0)/\(key.text).kernel" } }
@@ -144,7 +144,8 @@ package final class KernelCache: Sendable {
       let path = "\(folder)/\(name)"
       guard stat(path, &status) == 0 else { continue }
       if isEntry {
-        entries.append((path, status.st_mtim.tv_sec, Int(status.st_size)))
+        // What a file takes on disk: most kernels are smaller than a block.
+        entries.append((path, status.st_mtim.tv_sec, Int(status.st_blocks) * 512))
       } else if status.st_mtim.tv_sec < time(nil) - 3600 {
         unlink(path)
       }

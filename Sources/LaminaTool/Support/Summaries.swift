@@ -4,34 +4,9 @@
 import GraphSupport
 import TensorCore
 
-/// Values that a summary shows.
-private let shownCount = 6
-
-private struct Summary {
-  var low = Double.infinity
-  var high = -Double.infinity
-  var sum = 0.0
-  var first: [Double]
-
-  init(_ tensor: Tensor) {
-    first = (0..<min(shownCount, tensor.count)).map { tensor.double($0) }
-    for index in 0..<tensor.count {
-      let value = tensor.double(index)
-      low = min(low, value)
-      high = max(high, value)
-      sum += value
-    }
-  }
-}
-
-/// Name, type, smallest, mean and largest value, and the first values; for a probability its best classes.
+/// Name, type, range and first values; for a probability its best classes.
 func textSummary(_ name: String, _ tensor: Tensor) -> String {
-  guard tensor.count > 0 else { return "\(name)  \(tensor.type)  empty" }
-  let summary = Summary(tensor)
-  let values = summary.first.map { decimals($0, 4) }.joined(separator: " ")
-  var text =
-    "\(name)  \(tensor.type)  min \(decimals(summary.low, 4))  mean \(decimals(summary.sum / Double(tensor.count), 4))  "
-    + "max \(decimals(summary.high, 4))  [\(values)\(tensor.count > shownCount ? " …" : "")]"
+  var text = "\(name)  \(TensorSummary(tensor))"
   for (row, classes) in bestClasses(tensor).enumerated() {
     let best = classes.map { "\($0.index) (\(decimals(100 * $0.probability, 1)) %)" }.joined(separator: ", ")
     text += "\n  \(tensor.shape.count > 1 ? "row \(row): " : "")\(best)"
@@ -52,14 +27,15 @@ private func bestClasses(_ tensor: Tensor) -> [[(index: Int, probability: Double
   }
 }
 
-/// The same for programs.
+/// The same for programs; what does not exist is null, and the first values are numbers.
 func jsonSummary(_ name: String, _ tensor: Tensor) -> String {
-  let summary = Summary(tensor)
-  func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "\"\(value)\"" }
+  let summary = TensorSummary(tensor)
+  func number(_ value: Double?) -> String {
+    value.map { $0.isFinite ? "\($0)" : "\"\($0)\"" } ?? "null"
+  }
   let shape = tensor.shape.map(String.init).joined(separator: ", ")
-  let mean = tensor.count == 0 ? "null" : number(summary.sum / Double(tensor.count))
-  let (low, high) = tensor.count == 0 ? ("null", "null") : (number(summary.low), number(summary.high))
+  let first = (0..<min(summary.first.count, tensor.count)).map { number(tensor.double($0)) }
   return "{\"name\": \(jsonString(name)), \"dtype\": \"\(tensor.dtype)\", \"shape\": [\(shape)], "
-    + "\"min\": \(low), \"mean\": \(mean), \"max\": \(high), "
-    + "\"first\": [\(summary.first.map(number).joined(separator: ", "))]}"
+    + "\"min\": \(number(summary.minimum)), \"mean\": \(number(summary.mean)), "
+    + "\"max\": \(number(summary.maximum)), \"first\": [\(first.joined(separator: ", "))]}"
 }

@@ -23,7 +23,8 @@ struct Build: ParsableCommand {
     discussion: """
       Example: lamina build graphs/digits.graph -o digits && ./digits --help
 
-      The executable needs nothing but the C library. --weights-beside FILE leaves the weights in a file of their own.
+      The executable needs nothing but the C library. Weights are inside; --weights FILE leaves them in a file beside \
+      it, mapped into memory (a .safetensors, .npz or .npy file is read for the weights instead).
       """)
 
   @OptionGroup var model: ModelOptions
@@ -31,14 +32,18 @@ struct Build: ParsableCommand {
   var output: String
   @Option(help: "What to write: executable, shared, static, object, header, llvm or asm.")
   var emit = Emit.executable
-  @Option(help: ArgumentHelp("Write the weights to this file beside the result.", valueName: "path"))
-  var weightsBeside: String?
   @Option(help: ArgumentHelp("The processor: native, x86-64-v2, x86-64-v3 or x86-64-v4.", valueName: "name"))
   var cpu: String?
   @OptionGroup var options: OutputOptions
 
   func run() throws {
     options.apply()
+    var model = model
+    var placement = ModelLinker.Weights.inside
+    if let path = model.weights, !path.hasSuffix(".safetensors"), !path.hasSuffix(".npz"), !path.hasSuffix(".npy") {
+      placement = .beside(path)
+      model.weights = nil
+    }
     let source = try model.load()
     if !options.quiet && !options.json { Terminal.report(source.resolved.warnings) }
     var compile = try compileOptions()
@@ -58,7 +63,7 @@ struct Build: ParsableCommand {
     case .executable, .shared, .static, .object:
       guard let kind = ModelLinker.Output(rawValue: emit.rawValue) else { return }
       lowered = try buildFile(
-        source.graph, compile, kind, to: output, weights: weightsBeside.map { .beside($0) } ?? .inside)
+        source.graph, compile, kind, to: output, weights: placement)
     }
     if options.quiet { return }
     let size = fileSize(output) ?? 0
