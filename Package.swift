@@ -128,7 +128,8 @@ let package = Package(
     .executableTarget(
       name: "KernelBench",
       dependencies: [
-        "LLVMBackend", "KernelIR", "TensorCore", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "LLVMBackend", "OpenBLAS", "KernelIR", "TensorCore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: llvmSwift),
     .executableTarget(
       name: "LaminaTool",

@@ -16,6 +16,8 @@ struct ContractionCase {
   var weightBytes: Int
   /// One call, in tiles of the kernel.
   var tiles: Int
+  /// What the kernel learns at run time only.
+  var sizes: [Int] = []
 
   enum Epilogue { case store, biasRelu, gelu }
 
@@ -34,6 +36,31 @@ struct ContractionCase {
       name: "\(m)x\(k)x\(n)\(epilogue == .store ? "" : epilogue == .gelu ? " gelu" : " bias+relu")", group: group,
       kernel: kernel, arrays: [m * k, padded(n, tile.columns) * k, m * n, n], flops: 2 * Double(m * k * n),
       weightBytes: k * n * 4, tiles: 1)
+  }
+
+  /// C[m, n] = A[m, k] · W[k, n] where the kernel learns m, k and n when it runs, so that W cannot be packed before.
+  static func runTime(_ m: Int, _ k: Int, _ n: Int, _ target: TargetDescription) -> ContractionCase {
+    let (rows, depth, columns) = (Expr.size(0), Expr.size(1), Expr.size(2))
+    let tile = Contract.Tile.choose(
+      rows: nil, columns: nil, depth: nil, lanes: target.lanes(bits: 32), registers: target.registers)
+    let (panel, row, column) = (Axis(id: 0, name: "t"), Axis(id: 1, name: "m"), Axis(id: 2, name: "n"))
+    let sum = Local(id: 0, name: "sum", dtype: .f32)
+    let first = .axis(panel) * Expr.int(tile.columns)
+    let contract = Contract(
+      rows: rows, columns: .min(.int(tile.columns), columns - first),
+      depth: [DepthAxis(extent: depth, aStride: .int(1), bStride: columns)], rowAxis: row, columnAxis: column, a: 0,
+      aOffset: .axis(row) * depth, b: 1, bOffset: first, bIsPacked: false, tile: tile, accumulator: sum,
+      epilogue: [
+        .store(buffer: 2, offset: .axis(row) * columns + first + .axis(column), value: .local(sum), guard: nil)
+      ])
+    let kernel = Kernel(
+      name: "product",
+      parameters: [.init("a", .f32, .read), .init("w", .f32, .read), .init("c", .f32, .write)], sizes: ["m", "k", "n"],
+      tileAxis: panel, tiles: .floorDiv(columns + .int(tile.columns - 1), .int(tile.columns)), body: [.contract(contract)])
+    return ContractionCase(
+      name: "\(m)x\(k)x\(n)", group: "run-time shape", kernel: kernel, arrays: [m * k, k * n, m * n],
+      flops: 2 * Double(m * k * n), weightBytes: k * n * 4, tiles: (n + tile.columns - 1) / tile.columns,
+      sizes: [m, k, n])
   }
 
   /// A convolution of an image with channels last, already padded; bias and relu in the epilogue.
@@ -109,7 +136,10 @@ struct ContractionCase {
     let single = [(784, 128), (768, 768), (768, 3072), (3072, 768), (4096, 8192)].map {
       ContractionCase.dense(1, $0.0, $0.1, target, group: "one row")
     }
+    let runTime = [
+      (64, 64, 64), (128, 128, 128), (256, 256, 256), (128, 784, 128), (128, 768, 768), (1024, 1024, 1024),
+    ].map { ContractionCase.runTime($0.0, $0.1, $0.2, target) }
     let few = [2, 4].map { ContractionCase.dense($0, 768, 3072, target) }
-    return dense + few + epilogues + convolutions + single
+    return dense + few + epilogues + convolutions + single + runTime
   }
 }

@@ -4,6 +4,7 @@
 import ArgumentParser
 import KernelIR
 import LLVMBackend
+import OpenBLAS
 
 @main struct KernelBench: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -61,7 +62,7 @@ import LLVMBackend
     let multiplyAdds = try MultiplyAdds(settings)
     for item in ContractionCase.all(settings.target) where wants(item.group, item.name) {
       let (code, milliseconds) = try compiled(item.kernel, settings.target)
-      let call = Call(code: code, arrays: item.arrays.map { Memory(floats: $0) }, tiles: item.tiles)
+      let call = Call(code: code, arrays: item.arrays.map { Memory(floats: $0) }, sizes: item.sizes.map(Int64.init), tiles: item.tiles)
       // The clock of the processor drifts: its peak is taken before and after.
       let before = multiplyAdds.rate(settings)
       let time = call.nanoseconds(settings)
@@ -71,6 +72,11 @@ import LLVMBackend
         ? Ratio(value: Double(item.weightBytes) / time / peak.read(item.weightBytes), of: "read bandwidth")
         : Ratio(value: item.flops / time / flops, of: "FMA peak")
       table.row(item.group, item.name, nanoseconds: time, rate: item.flops / time, "GFLOP/s", ratio, milliseconds)
+      guard item.sizes.count == 3, let library = OpenBLAS.shared else { continue }
+      let theirs = library.nanoseconds(settings, item.sizes, item.arrays)
+      table.row(
+        item.group, "\(item.name), OpenBLAS \(library.coreName)", nanoseconds: theirs, rate: item.flops / theirs,
+        "GFLOP/s", Ratio(value: item.flops / theirs / flops, of: "FMA peak"), 0)
     }
   }
 
@@ -85,5 +91,19 @@ import LLVMBackend
           group, item.name, nanoseconds: time, rate: Double(item.count) / time, "elements/ns", ratio, milliseconds)
       }
     }
+  }
+}
+
+extension OpenBLAS {
+  /// Nanoseconds of one product of row-major matrices of sizes m, k, n.
+  fileprivate func nanoseconds(_ settings: Settings, _ sizes: [Int], _ arrays: [Int]) -> Double {
+    let memory = arrays.map { Memory(floats: $0) }
+    let floats = memory.map { $0.pointer.assumingMemoryBound(to: Float.self) }
+    let time = minimumNanoseconds(settings) {
+      _ = gemm(
+        rows: sizes[0], columns: sizes[2], depth: sizes[1], Operand(floats[0], rowStride: sizes[1]),
+        Operand(floats[1], rowStride: sizes[2]), into: floats[2], rowStride: sizes[2])
+    }
+    return withExtendedLifetime(memory) { time }
   }
 }

@@ -44,20 +44,23 @@ struct Call {
       sizes.withUnsafeBufferPointer { sizes in
         // The buffers are not empty.
         let (first, size) = (pointers.baseAddress!, sizes.baseAddress!)
-        func run(_ count: Int) -> Double {
-          let start = threadNanoseconds()
-          for _ in 0..<count { function(first, size, 0, end, scratch?.pointer) }
-          return threadNanoseconds() - start
-        }
-        // As many calls as make a repeat long against the clock's own time.
-        var count = 1
-        while run(count) < settings.repeatNanoseconds / 2, count < 1 << 24 { count *= 2 }
-        var best = Double.infinity
-        for _ in 0..<settings.repeats { best = min(best, run(count) / Double(count)) }
-        return best
+        return minimumNanoseconds(settings) { function(first, size, 0, end, scratch?.pointer) }
       }
     }
   }
+}
+
+/// Nanoseconds of one call, the least of many short repeats.
+func minimumNanoseconds(_ settings: Settings, _ call: () -> Void) -> Double {
+  func run(_ count: Int) -> Double {
+    let start = threadNanoseconds()
+    for _ in 0..<count { call() }
+    return threadNanoseconds() - start
+  }
+  // As many calls as make a repeat long against the clock's own time.
+  var count = 1
+  while run(count) < settings.repeatNanoseconds / 2, count < 1 << 24 { count *= 2 }
+  return (0..<settings.repeats).reduce(Double.infinity) { best, _ in min(best, run(count) / Double(count)) }
 }
 
 struct Settings {

@@ -33,7 +33,7 @@ struct Table {
         "\(padded(part.name, 5))\(padded(size, 8)) read \(right(part.read)), write \(right(part.write)), "
           + "copy \(right(part.copy)) GB/s")
     }
-    print("\ngroup     case                       time us        rate              of the machine           compile ms")
+    print("\ngroup          case                                  time us        rate              of the machine           compile ms")
   }
 
   func row(
@@ -48,7 +48,7 @@ struct Table {
     } else {
       let part = ratio.map { "\(right($0.value * 100)) % of \($0.of)" } ?? ""
       print(
-        padded(group, 10) + padded(name, 22) + right(nanoseconds * 1e-3) + right(rate) + " " + padded(unit, 12)
+        padded(group, 15) + padded(name, 33) + right(nanoseconds * 1e-3) + right(rate) + " " + padded(unit, 12)
           + padded(part, 32) + right(compileMilliseconds))
     }
     fflush(nil)

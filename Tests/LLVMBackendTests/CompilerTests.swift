@@ -102,13 +102,16 @@ import Testing
 
   @Test func oldEntriesMakeRoom() throws {
     let folder = Folder()
-    for scale in 1...100 {
-      _ = try KernelCompiler(cache: KernelCache(folder: folder.path, sizeLimit: 0)).compile([
+    func compile(_ scale: Int, sizeLimit: Int) throws {
+      _ = try KernelCompiler(cache: KernelCache(folder: folder.path, sizeLimit: sizeLimit, trimInterval: 1)).compile([
         Self.kernel("k", scale: Double(scale))
       ])
     }
-    // Trimmed about every 16th time.
-    #expect(folder.entries.count < 100)
+    for scale in 1...3 { try compile(scale, sizeLimit: 1 << 20) }
+    #expect(folder.entries.count == 3)
+    // Room for one entry of a block or two, of which three quarters are kept.
+    try compile(4, sizeLimit: 8192)
+    #expect((0...1).contains(folder.entries.count))
   }
 
   /// The examples of FIPS 180-4.

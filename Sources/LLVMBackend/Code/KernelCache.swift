@@ -19,12 +19,16 @@ package final class KernelCache: Sendable {
   /// Nil keeps code in memory only.
   package let folder: String?
   private let sizeLimit: Int
+  private let trimInterval: Int
   private let memory = Mutex<[KernelKey: MachineCode]>([:])
 
-  /// `sizeLimit`: bytes on disk, roughly kept by deleting the entries not used for longest.
-  package init(folder: String?, sizeLimit: Int = 256 << 20) {
+  /// - Parameters:
+  ///   - sizeLimit: bytes on disk, roughly kept by deleting the entries not used for longest.
+  ///   - trimInterval: after how many new entries, on average, that is seen to; up to 256.
+  package init(folder: String?, sizeLimit: Int = 256 << 20, trimInterval: Int = 256) {
     self.folder = folder
     self.sizeLimit = sizeLimit
+    self.trimInterval = max(1, trimInterval)
   }
 
   /// The user's cache: `LAMINA_CACHE` names the folder, or is `off`; else `$XDG_CACHE_HOME/lamina` or
@@ -54,8 +58,8 @@ package final class KernelCache: Sendable {
     guard let folder, let path = path(key) else { return }
     Self.makeFolders(folder)
     Self.write(Self.encoded(code, key), path, folder)
-    // Once in 256 entries is enough, since one is small against the limit; keys are as good as random.
-    if key.text.hasPrefix("00") { trim(folder) }
+    // Keys are as good as random, so their first byte counts for all processes together.
+    if let byte = Int(key.text.prefix(2), radix: 16), byte % trimInterval == 0 { trim(folder) }
   }
 
   private func path(_ key: KernelKey) -> String? { folder.map { "\($0)/\(key.text).kernel" } }
