@@ -123,7 +123,7 @@ struct ContractEmitter {
           vector.masksLoads = vector.masksLoads || !contract.bIsPacked
           return vector
         }
-        emitPanel(full, bOffset, vectors)
+        emitPanel(full, bOffset, vectors, isRest: true)
       }
     })
   }
@@ -148,7 +148,8 @@ struct ContractEmitter {
     }
   }
 
-  private func emitPanel(_ panel: Value, _ bOffset: Value, _ vectors: [ColumnVector]) {
+  /// A rest whose size is known at run time only has fewer kinds of tiles, since each is code to be compiled.
+  private func emitPanel(_ panel: Value, _ bOffset: Value, _ vectors: [ColumnVector], isRest: Bool = false) {
     let columnBase = builder.mulNoWrap(panel, builder.int(contract.tile.columns))
     var start = columnBase
     if contract.bIsPacked, let outermost = depth.first {
@@ -156,7 +157,7 @@ struct ContractEmitter {
     }
     let pointer = builder.address(
       b.pointer, builder.addNoWrap(bOffset, start), ValueType(emitter.storage(b.dtype)))
-    emitRows { rowBase, height, limit in
+    emitRows(limitedOnly: isRest) { rowBase, height, limit in
       ContractTile(
         contraction: self, columnBase: columnBase, vectors: vectors, bPointer: pointer, rowBase: rowBase,
         height: height, rowLimit: limit
@@ -168,7 +169,7 @@ struct ContractEmitter {
 
   /// Runs `body` with the first row and height of every tile. The rows of the last tile may go beyond the limit, when
   /// there is one.
-  private func emitRows(_ body: (_ rowBase: Value, _ height: Int, _ limit: Value?) -> Void) {
+  private func emitRows(limitedOnly: Bool, _ body: (_ rowBase: Value, _ height: Int, _ limit: Value?) -> Void) {
     let rows = emitter.emit(contract.rows)
     func tiles(_ from: Value, _ to: Value, height: Int, isEntered: Bool, limit: Value? = nil) {
       emitter.countedLoop(Self.tileAxis, from: from, to: to, step: height, isEntered: isEntered) {
@@ -187,8 +188,11 @@ struct ContractEmitter {
       if high < count { tiles(split, rows, height: height - 1, isEntered: true) }
       return
     }
-    let full = builder.mulNoWrap(builder.sdiv(rows, builder.int(most)), builder.int(most))
-    tiles(builder.int(0), full, height: most, isEntered: false)
+    var full = builder.int(0)
+    if !limitedOnly || most == 1 {
+      full = builder.mulNoWrap(builder.sdiv(rows, builder.int(most)), builder.int(most))
+      tiles(builder.int(0), full, height: most, isEntered: false)
+    }
     if most > 1 { tiles(full, rows, height: min(most, 4), isEntered: false, limit: rows) }
   }
 }

@@ -100,7 +100,10 @@ struct ContractTile {
         step(count, at(k, aOffset, axis.aStride), at(k, bOffset, axis.bStride), axis, sums, rows)
       }
     }
-    let unroll = contract.tile.unroll
+    // A depth known at run time only needs a second loop for what unrolling leaves; the last rows do without both.
+    let isShort = rowLimit != nil && builder.constant(axis.extent) == nil
+    let unroll = isShort ? 1 : contract.tile.unroll
+    if unroll == 1 { return steps(1, from: zero, to: axis.extent, sums) }
     let rest = builder.srem(axis.extent, builder.int(unroll))
     let main = builder.sub(axis.extent, rest)
     let sums = steps(unroll, from: zero, to: main, sums)
