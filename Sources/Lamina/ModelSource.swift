@@ -47,6 +47,7 @@ package struct ModelSource: Sendable {
     var resolved = try resolveModel(file, options)
     resolved.warnings = findings + resolved.warnings
     let bound = try bindWeights(resolved.graph, file, path: weights, seed: seed)
+    if let report = bound.report { resolved.warnings.append(Diagnostic(.note, "weights-matched", report)) }
     return ModelSource(
       path: path, file: file, resolved: resolved, weights: bound, graph: try resolved.graph.binding(bound.tensors))
   }
