@@ -107,6 +107,8 @@ package enum LayerRegistry {
     CutMix.self,
     Discretization.self,
     Equalization.self,
+    IntegerLookup.self,
+    MelSpectrogram.self,
     MixUp.self,
     Normalization.self,
     RandAugment.self,
@@ -132,6 +134,7 @@ package enum LayerRegistry {
     RandomZoom.self,
     Rescaling.self,
     Resizing.self,
+    STFTSpectrogram.self,
     Solarization.self,
   ]
 

@@ -10,6 +10,7 @@ import GraphOps
 import GraphSupport
 import Lamina
 import TensorCore
+import TensorFiles
 import Testing
 
 @Suite struct KerasTests {
@@ -78,7 +79,7 @@ import Testing
 
   /// Each of Keras' layers is here with its arguments and their defaults, or refused with what to write instead.
   @Test(arguments: KerasCase.signatures.map(\.layer)) func arguments(_ name: String) throws {
-    if LayerRegistry.refused[name] != nil || Self.bases.contains(name) || Self.missing.contains(name) { return }
+    if LayerRegistry.refused[name] != nil || Self.bases.contains(name) { return }
     let layer = try #require(LayerRegistry.layer(named: name), "there is no layer '\(name)'")
     let known = Dictionary(layer.argumentDescriptions.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     for (argument, standard) in KerasCase.signatures.first(where: { $0.layer == name })?.arguments ?? [] {
@@ -96,10 +97,6 @@ import Testing
 
   /// Classes that only others inherit from.
   private static let bases: Set<String> = ["Layer", "Wrapper", "Input", "InputSpec"]
-  /// Layers still to come.
-  private static let missing: Set<String> = [
-    "IntegerLookup", "MelSpectrogram", "STFTSpectrogram",
-  ]
   /// What has a meaning for Keras' own training, storage or devices only, or is said elsewhere (`name` is the box's).
   private static let trainingOnly: Set<String> = [
     "name", "dtype", "trainable", "autocast", "activity_regularizer", "lora_rank", "lora_alpha", "quantization_config",
@@ -161,6 +158,15 @@ import Testing
 }
 
 @Suite struct LayerTests {
+  /// The kernels of Fourier transforms start as Keras starts them.
+  @Test(arguments: KerasCase.all.filter { $0.name.contains("STFT") }) func transforms(_ example: KerasCase) throws {
+    for parameter in try example.parameters() {
+      let found = try Initializer.tensor(parameter, seed: 0)
+      let wanted = try KerasCase.archive.tensor("\(example.name)/weight/\(parameter.name)")
+      #expect((0..<wanted.count).allSatisfy { abs(found.double($0) - wanted.double($0)) < 1e-6 }, "\(parameter.name)")
+    }
+  }
+
   /// Sparsemax is the nearest point to its input whose elements are not negative and sum to one.
   @Test func sparsemax() throws {
     let text = "graph TD\n    x[\"Input(2, 4)\"] --> y[\"Activation(sparsemax)\"]\n"

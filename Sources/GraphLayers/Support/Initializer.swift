@@ -30,6 +30,8 @@ package struct Initializer: Sendable {
     case identity(gain: Double)
     /// An LSTM's bias: ones for the second of four gates, the rest as another initialiser makes it.
     indirect case forgetting(rest: Kind)
+    /// The windowed cosines (`real`) or sines of a Fourier transform, [frame, 1, frequencies].
+    case transform(isReal: Bool, window: String?, scaling: String?, isPeriodic: Bool)
   }
 
   private let kind: Kind
@@ -82,6 +84,15 @@ package struct Initializer: Sendable {
     case "lecun_uniform": kind = try scaled(1, "fan_in", "uniform")
     case "lecun_normal": kind = try scaled(1, "fan_in", "truncated_normal")
     case "orthogonal", "orthogonal_initializer": kind = .orthogonal(gain: try object.numbers(["gain": 1], what)[0])
+    case "stft":
+      let given = try object.values(["side", "window", "scaling", "periodic"], what)
+      func named(_ key: String) -> String? { given[key] == "none" ? nil : given[key] }
+      let (side, scaling) = (given["side"] ?? "real", named("scaling"))
+      guard side == "real" || side == "imag", scaling == nil || scaling == "density" || scaling == "spectrum" else {
+        throw TypeError("initialiser 'stft' has the sides 'real' and 'imag', and the scalings 'density', 'spectrum' and none")
+      }
+      kind = .transform(
+        isReal: side == "real", window: named("window"), scaling: scaling, isPeriodic: given["periodic"] == "true")
     case "identity": kind = .identity(gain: try object.numbers(["gain": 1], what)[0])
     default:
       throw TypeError(
@@ -123,6 +134,16 @@ package struct Initializer: Sendable {
       guard parameter.shape.count == 2 else { throw TypeError("'identity' initialises matrices only") }
       for index in 0..<min(parameter.shape[0], parameter.shape[1]) { tensor.set(index * parameter.shape[1] + index, gain) }
     case .orthogonal(let gain): try orthogonal(tensor, generator, gain: gain)
+    case .transform(let isReal, let window, let scaling, let isPeriodic):
+      guard parameter.shape.count == 3, parameter.shape[2] > 1 else { throw TypeError("'stft' initialises [frame, 1, frequencies]") }
+      let (frame, bins) = (parameter.shape[0], parameter.shape[2])
+      let samples = try SpectrumWindow.samples(window, frame, isPeriodic: isPeriodic, of: "stft")
+      let sum = samples.reduce(0) { $0 + (scaling == "density" ? $1 * $1 : $1.magnitude) }
+      let factor = window == nil || scaling == nil ? 1 : scaling == "density" ? sum.squareRoot() : sum
+      fill { index in
+        let angle = turn(index / bins, index % bins, 2 * (bins - 1))
+        return (isReal ? cos(angle) : -sin(angle)) * samples[index / bins] / factor
+      }
     case .forgetting(let rest):
       let all = try self.tensor(parameter, rest, seed: seed)
       for index in all.count / 4..<all.count / 2 { all.set(index, 1) }
