@@ -59,7 +59,8 @@ static void print_steps(struct program *program) {
     print_time((double)best[slowest]);
     printf("  %5.1f %%  %.*s", total ? 100.0 * (double)best[slowest] / (double)total : 0.0,
            TEXT(program, steps[slowest].label));
-    printf("  (%.*s)\n", TEXT(program, kernels[steps[slowest].kernel]));
+    if (steps[slowest].kind == LAMINA_CALL) printf("  (%.*s)", TEXT(program, kernels[steps[slowest].kernel]));
+    printf("\n");
     best[slowest] = UINT64_MAX;
   }
   if (count > 20) printf("  … %u steps\n", count);
@@ -79,7 +80,7 @@ void print_bench(struct program *program, uint32_t threads) {
   qsort(times, (size_t)count, sizeof *times, compare);
   printf("%d runs", count);
   if (threads) printf(", %u threads", threads);
-  for (uint32_t i = 0; i < program->plan->symbols.count; i++) {
+  for (uint32_t i = 0; i < symbol_count(program); i++) {
     printf(", %.*s = %lld", TEXT(program, symbols(program)[i].name), (long long)program->dims[i]);
   }
   printf("\nmin    ");

@@ -35,7 +35,7 @@ static void take_dims(struct program *program, const struct lamina_port *port, c
 }
 
 static void bind(struct program *program, uint32_t threads, bool is_free) {
-  uint32_t count = program->plan->symbols.count;
+  uint32_t count = symbol_count(program);
   for (uint32_t i = 0; i < count; i++) {
     const struct lamina_symbol *symbol = &symbols(program)[i];
     if (!program->is_known[i]) {

@@ -33,7 +33,7 @@ static int64_t number(const char *text, const char *what) {
 static void set_dim(struct program *program, const char *text) {
   const char *equals = strchr(text, '=');
   if (!equals) fail_usage("--dim: found '%s', expected NAME=SIZE", text);
-  for (uint32_t i = 0; i < program->plan->symbols.count; i++) {
+  for (uint32_t i = 0; i < symbol_count(program); i++) {
     if (is_text(program, symbols(program)[i].name, text, (size_t)(equals - text))) {
       program->dims[i] = number(equals + 1, "--dim");
       program->is_known[i] = true;

@@ -11,6 +11,12 @@ static const void *table(const struct program *program, struct lamina_span span)
 }
 
 const struct lamina_symbol *symbols(const struct program *program) { return table(program, program->plan->symbols); }
+uint32_t symbol_count(const struct program *program) {
+  uint32_t count = 0;
+  while (count < program->plan->symbols.count && symbols(program)[count].bound == LAMINA_NONE) count++;
+  return count;
+}
+
 const struct lamina_port *inputs(const struct program *program) { return table(program, program->plan->inputs); }
 const struct lamina_port *outputs(const struct program *program) { return table(program, program->plan->outputs); }
 const char *text(const struct program *program, struct lamina_span span) { return table(program, span); }
@@ -41,7 +47,7 @@ static const struct lamina_expression *expression(const struct program *program,
 
 int64_t axis_symbol(const struct program *program, const struct lamina_port *port, uint32_t axis) {
   const struct lamina_expression *node = expression(program, axis_expression(program, port, axis));
-  return node->operation == LAMINA_SYMBOL ? node->right : -1;
+  return node->operation == LAMINA_SYMBOL && node->right < symbol_count(program) ? node->right : -1;
 }
 
 /// A text that grows in a fixed buffer and stops at its end.

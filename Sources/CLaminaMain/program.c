@@ -49,23 +49,28 @@ static struct program verified_program(void) {
   enum lamina_status status =
       lamina_open(model, is_beside ? nothing : NULL, is_beside ? model->weights_bytes : 0, &program.context);
   if (status != LAMINA_OK) fail("%s", lamina_status_text(status));
-  program.dims = allocate((uint64_t)program.plan->symbols.count * sizeof *program.dims);
-  program.is_known = allocate(program.plan->symbols.count);
-  memset(program.is_known, 0, program.plan->symbols.count);
+  program.dims = allocate((uint64_t)symbol_count(&program) * sizeof *program.dims);
+  program.is_known = allocate(symbol_count(&program));
+  memset(program.is_known, 0, symbol_count(&program));
   return program;
 }
 
 static struct tensor output_tensor(struct program *program, uint32_t index) {
   const struct lamina_port *port = &outputs(program)[index];
   void *data = allocate(lamina_output_bytes(program->context, index));
-  struct tensor tensor = {.data = data, .dtype = port->dtype, .rank = port->shape.count, .count = 1};
-  for (uint32_t axis = 0; axis < tensor.rank; axis++) {
-    tensor.shape[axis] = lamina_value(program->context, axis_expression(program, port, axis));
-    tensor.count *= tensor.shape[axis];
-  }
+  struct tensor tensor = {.data = data, .dtype = port->dtype, .rank = port->shape.count};
   enum lamina_status status = lamina_set_output(program->context, index, data);
   if (status != LAMINA_OK) fail("output '%.*s': %s", TEXT(program, port->name), lamina_status_text(status));
   return tensor;
+}
+
+/// The output's sizes, some of which may be known after the run only.
+static void read_sizes(struct program *program, uint32_t index, struct tensor *tensor) {
+  tensor->count = 1;
+  for (uint32_t axis = 0; axis < tensor->rank; axis++) {
+    tensor->shape[axis] = lamina_value(program->context, axis_expression(program, &outputs(program)[index], axis));
+    tensor->count *= tensor->shape[axis];
+  }
 }
 
 static void write_output(const char *path, const struct tensor *tensor) {
@@ -109,6 +114,7 @@ int main(int count, char **arguments) {
     enum lamina_status status = lamina_run(program.context, NULL);
     if (status != LAMINA_OK) fail("%s", lamina_status_text(status));
   }
+  for (uint32_t i = 0; i < output_count; i++) read_sizes(&program, i, &tensors[i]);
   // Files come first: what is printed is then the word of a run that has done all it was asked.
   for (uint32_t i = 0; i < output_count; i++) {
     if (paths[i]) write_output(paths[i], &tensors[i]);

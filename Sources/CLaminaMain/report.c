@@ -23,7 +23,7 @@ void print_help(const struct program *program, const char *name) {
   printf("       %s --bench | --describe | --help\n\n", name);
   print_ports(program, "inputs", inputs(program), plan->inputs.count);
   print_ports(program, "outputs", outputs(program), plan->outputs.count);
-  for (uint32_t i = 0; i < plan->symbols.count; i++) {
+  for (uint32_t i = 0; i < symbol_count(program); i++) {
     if (i == 0) printf("sizes\n");
     const struct lamina_symbol *symbol = &symbols(program)[i];
     printf("  %.*s  %lld...%lld\n", TEXT(program, symbol->name), (long long)symbol->low, (long long)symbol->high);
@@ -88,7 +88,7 @@ static void print_json_ports(
 
 /// The arena's size for one binding of the symbols, or null when it cannot be bound.
 static void print_json_arena(struct program *program, const char *key, bool is_worst, uint32_t threads) {
-  uint32_t count = program->plan->symbols.count;
+  uint32_t count = symbol_count(program);
   printf("  \"%s\": {\"sizes\": {", key);
   for (uint32_t i = 0; i < count; i++) {
     const struct lamina_symbol *symbol = &symbols(program)[i];
@@ -113,7 +113,7 @@ void print_description(struct program *program, uint32_t threads) {
   print_json_ports(program, "inputs", inputs(program), plan->inputs.count);
   print_json_ports(program, "outputs", outputs(program), plan->outputs.count);
   printf("  \"dims\": {");
-  for (uint32_t i = 0; i < plan->symbols.count; i++) {
+  for (uint32_t i = 0; i < symbol_count(program); i++) {
     const struct lamina_symbol *symbol = &symbols(program)[i];
     if (i) printf(", ");
     print_json_text(program, symbol->name);
@@ -121,7 +121,7 @@ void print_description(struct program *program, uint32_t threads) {
   }
   printf("},\n");
   print_json_arena(program, "arena", false, threads);
-  if (plan->symbols.count) print_json_arena(program, "arena_worst", true, threads);
+  if (symbol_count(program)) print_json_arena(program, "arena_worst", true, threads);
   printf("  \"weights_bytes\": %llu,\n  \"weights_inside\": %s,\n", (unsigned long long)plan->weights_bytes,
          lamina_main_model.weights || plan->weights_bytes == 0 ? "true" : "false");
   printf("  \"kernels\": %u,\n  \"steps\": %u,\n  \"build\": {", plan->kernels.count, plan->steps.count);

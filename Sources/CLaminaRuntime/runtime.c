@@ -40,12 +40,12 @@ uint64_t lamina_checksum(const void *image, uint64_t bytes) {
 LAYOUT(lamina_span, 8);
 LAYOUT(lamina_list, 8);
 LAYOUT(lamina_metadata, 16);
-LAYOUT(lamina_symbol, 24);
+LAYOUT(lamina_symbol, 56);
 LAYOUT(lamina_port, 24);
 LAYOUT(lamina_constant, 40);
 LAYOUT(lamina_buffer, 32);
 LAYOUT(lamina_reference, 16);
-LAYOUT(lamina_step, 48);
+LAYOUT(lamina_step, 64);
 LAYOUT(lamina_expression, 16);
 LAYOUT(lamina_plan, 136);
 LAYOUT(lamina_model, 56);

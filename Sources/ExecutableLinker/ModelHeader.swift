@@ -26,7 +26,7 @@ extension ModelLinker {
       lines.append("};")
     }
     lines.append("// Sizes, in the order in which lamina_bind takes them.")
-    numbers("dim", plan.symbols.map { ($0.name, "\($0.range.lowerBound)...\($0.range.upperBound)") })
+    numbers("dim", plan.callerSymbols.map { ($0.name, "\($0.range.lowerBound)...\($0.range.upperBound)") })
     lines.append("// Inputs and outputs, row-major.")
     numbers("input", plan.inputs.map { ($0.name, "\($0.type)") })
     numbers("output", plan.outputs.map { ($0.name, "\($0.type)") })

@@ -43,9 +43,9 @@ package struct LoopControl: Sendable {
   package enum Trips: Sendable, Hashable {
     /// So many iterations.
     case exactly(Dim)
-    /// Until the condition fails or there have been as many iterations as an operand says. `bound` is what the number
-    /// never exceeds, where that is known, and `size` the run-time size that it sets.
-    case until(limit: Int?, condition: Int?, bound: Dim?, size: Dim?)
+    /// Until the condition fails or there have been as many iterations as an operand says; `size` is the run-time size
+    /// that the number of iterations sets.
+    case until(limit: Int?, condition: Int?, size: Dim?)
   }
 
   package var body: Graph

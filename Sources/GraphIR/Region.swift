@@ -56,10 +56,8 @@ extension Graph {
     }
     for node in nodes {
       let results = try node.operation.substituting(sizes).evaluate(node.operands.map { $0.flatMap { known[$0.index] } })
-      for (id, result) in zip(node.results, results) {
-        try bindSizes(of: type(id), to: result.type, &sizes)
-        known[id.index] = result
-      }
+      try node.operation.findSizes(node.results.map(type), results, &sizes)
+      for (id, result) in zip(node.results, results) { known[id.index] = result }
     }
     var results: [Reference] = []
     for output in outputs {

@@ -72,8 +72,12 @@ private func evaluate(
   } catch {
     throw DiagnosticsError([diagnostic(error, at: node.origin)])
   }
+  do throws(TypeError) {
+    try node.operation.findSizes(node.results.map(graph.type), results, &sizes)
+  } catch {
+    throw InternalError("'\(name)': \(error.message)")
+  }
   for (id, result) in zip(node.results, results) {
-    if !node.operation.definedSizes.isEmpty { try? bindSizes(of: graph.type(id), to: result.type, &sizes) }
     let expected = graph.type(id).substituting(sizes)
     if result.type != expected || result.count != result.shape.reduce(1, *) {
       throw InternalError("'\(name)' gives \(result.type) for \(graph.displayName(id)), its type is \(expected)")

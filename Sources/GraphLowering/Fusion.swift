@@ -21,6 +21,8 @@ struct Region {
     case rows(RowRegion)
     case pointwise
     case loops(NodeID)
+    /// Nested steps of the plan.
+    case control(NodeID)
   }
   var kind: Kind
   /// The nodes that only this kernel computes.
@@ -49,7 +51,7 @@ struct Fusion {
     fusion.formContractions()
     fusion.formRows()
     fusion.formReductions()
-    fusion.formLoops()
+    fusion.formWhole()
     fusion.storeBoundaries()
     fusion.formPointwise()
     return fusion.ordered()
@@ -118,11 +120,17 @@ struct Fusion {
     }
   }
 
-  private mutating func formLoops() {
+  /// Operators that nothing fuses with.
+  private mutating func formWhole() {
     for id in graph.nodeIDs {
-      guard case .loops = state.lowerings[id.index] else { continue }
+      let kind: Region.Kind
+      switch state.lowerings[id.index] {
+      case .loops: kind = .loops(id)
+      case .control: kind = .control(id)
+      default: continue
+      }
       owner[id.index] = regions.count
-      regions.append(Region(kind: .loops(id), nodes: [id], outputs: graph[id].results))
+      regions.append(Region(kind: kind, nodes: [id], outputs: graph[id].results))
     }
   }
 
@@ -244,7 +252,10 @@ struct Fusion {
           if state.isOutput[result.index] || isReadOutside { outputs.append(result) }
         }
       }
-      if case .loops = regions[index].kind { outputs = regions[index].outputs }
+      switch regions[index].kind {
+      case .loops, .control: outputs = regions[index].outputs
+      default: break
+      }
       if outputs.isEmpty { outputs = regions[index].outputs }
       regions[index].outputs = outputs
       for output in outputs { state.store(output) }
@@ -256,7 +267,7 @@ struct Fusion {
     }
     for id in graph.nodeIDs {
       switch state.lowerings[id.index] {
-      case .loops:
+      case .loops, .control:
         for operand in graph[id].operands { if let operand, !state.isConstant(operand) { storeRoot(operand) } }
       case .contraction(let contraction):
         for (number, index) in [contraction.a, contraction.b].enumerated() {
@@ -361,14 +372,23 @@ struct Fusion {
   private func ordered() -> [Region] {
     var writer: [ValueID: Int] = [:]
     for (index, region) in regions.enumerated() { for output in region.outputs { writer[output] = index } }
-    /// Stored values that a region reads.
-    func reads(_ region: Region) -> [ValueID] {
+    var sizeWriter: [String: Int] = [:]
+    for (index, region) in regions.enumerated() {
+      for node in region.nodes {
+        for size in graph[node].operation.definedSizes { for name in size.symbols { sizeWriter[name] = index } }
+      }
+    }
+    /// Stored values that a region reads, and the regions that make run-time sizes it uses.
+    func reads(_ region: Region) -> (values: [ValueID], sizes: [Int]) {
       var found: [ValueID] = []
+      var sizes: Set<String> = []
       let members = Set(region.nodes.map(\.index))
       var seen: Set<ValueID> = []
       var frontier = region.nodes.flatMap { graph[$0].operands.compactMap { $0 } }
+      for node in region.nodes where !sizeWriter.isEmpty { sizes.formUnion(graph.sizeNames(of: graph[node])) }
       while let value = frontier.popLast() {
         guard seen.insert(value).inserted else { continue }
+        if !sizeWriter.isEmpty, let producer = graph.producer(value) { sizes.formUnion(graph.sizeNames(of: producer)) }
         if let producer = graph[value].producer, members.contains(producer.index) { continue }
         if state.isStored(value) {
           found.append(value)
@@ -376,9 +396,12 @@ struct Fusion {
           frontier += producer.operands.compactMap { $0 }
         }
       }
-      return found
+      return (found, sizes.compactMap { sizeWriter[$0] })
     }
-    let needs = regions.map { region in Set(reads(region).compactMap { writer[$0] }) }
+    let needs = regions.enumerated().map { index, region in
+      let (values, sizes) = reads(region)
+      return Set(values.compactMap { writer[$0] } + sizes.filter { $0 != index })
+    }
     // The original order of the regions' last nodes, as far as needs allow.
     let rank = regions.map { region in region.nodes.map(\.index).min() ?? 0 }
     var users = [[Int]](repeating: [], count: regions.count)
@@ -398,5 +421,22 @@ struct Fusion {
       }
     }
     return order
+  }
+}
+
+extension Graph {
+  /// The names in the sizes of a node's results and attributes.
+  fileprivate func sizeNames(of node: Node) -> Set<String> {
+    var names: Set<String> = []
+    for result in node.results { for dim in type(result).shape { names.formUnion(dim.symbols) } }
+    for (_, value) in node.operation.attributeValues {
+      switch value {
+      case .dim(let dim): names.formUnion(dim.symbols)
+      case .dims(let dims): for dim in dims { names.formUnion(dim.symbols) }
+      case .graph(let shared): names.formUnion(shared.graph.symbols.map(\.name))
+      default: continue
+      }
+    }
+    return names
   }
 }

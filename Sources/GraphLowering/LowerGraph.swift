@@ -10,23 +10,32 @@ import TensorCore
 extension LoweredModel {
   /// Lowers a decomposed graph whose parameters are bound.
   package static func lower(_ graph: Graph, _ options: LoweringOptions) throws -> LoweredModel {
-    let state = LoweringState(graph, options)
+    var assembly = PlanAssembly(graph, options)
+    let scope = LoweringScope(LoweringState(graph, options))
+    for (index, input) in graph.inputs.enumerated() { scope.places[input] = Plan.Reference(.input(index)) }
+    for (index, output) in graph.outputs.enumerated() {
+      scope.write(output.value, to: Plan.Reference(.output(index)), label: output.name)
+    }
+    try assembly.lower(scope)
+    return try assembly.finish()
+  }
+}
+
+extension PlanAssembly {
+  /// Adds the steps of a graph: the whole, or a region.
+  mutating func lower(_ scope: LoweringScope) throws {
+    let state = scope.state
     for (index, lowering) in state.lowerings.enumerated() {
-      let node = graph.nodes[index]
+      let node = state.graph.nodes[index]
       let name = type(of: node.operation).name
       switch lowering {
       case .decompose: throw InternalError("'\(name)' reached lowering undecomposed")
-      case .control:
-        throw DiagnosticsError([
-          Diagnostic(
-            .error, "not-compiled", "'\(name)' runs in the interpreter only", at: node.origin.location)
-        ])
       case .leaf where !(node.operation is Constant): throw InternalError("'\(name)' reached lowering unbound")
       default: break
       }
     }
     let regions = Fusion.regions(state)
-    var assembly = PlanAssembly(state)
+    scope.settle()
     for region in regions {
       let lowered: LoweredKernel?
       switch region.kind {
@@ -37,12 +46,22 @@ extension LoweredModel {
       case .contraction(let anchor):
         guard case .contraction(let contraction) = state.lowerings[anchor.index] else { continue }
         lowered = lowerContraction(region, anchor: anchor, contraction, state)
+      case .control(let anchor):
+        guard case .control(let control) = state.lowerings[anchor.index] else { continue }
+        try lower(control, of: state.graph[anchor], scope)
+        continue
       }
       guard let lowered else {
-        throw InternalError("no kernel for \(region.nodes.map { type(of: graph[$0].operation).name })")
+        throw InternalError("no kernel for \(region.nodes.map { type(of: state.graph[$0].operation).name })")
       }
-      assembly.add(lowered, region)
+      try add(lowered, label: label(region, state.graph), scope)
     }
-    return assembly.finish()
+    for copy in scope.copies { try add(copy, scope) }
+  }
+
+  private func label(_ region: Region, _ graph: Graph) -> String {
+    let paths = region.nodes.map { graph[$0].origin.path }.filter { !$0.isEmpty }
+    let first = paths.first ?? region.nodes.first.map { type(of: graph[$0].operation).name } ?? ""
+    return paths.last.map { $0 == first ? first : "\(first) … \($0)" } ?? first
   }
 }

@@ -31,8 +31,6 @@ package struct LoweredModel: Sendable {
   /// In the order of `plan.kernels`.
   package var kernels: [Kernel]
   package var constants: [ConstantSource]
-  /// For each step, the values it computes.
-  package var outputs: [[ValueID]]
 
   /// The weights blob; nil when memory is short.
   package func weights() -> TensorStorage? {

@@ -8,6 +8,7 @@ package enum OperatorRegistry {
   package static let all: [any Operation.Type] = [
     Constant.self,
     Parameter.self,
+    RuntimeSize.self,
     // Elementwise
     Abs.self,
     Acos.self,
@@ -138,6 +139,15 @@ package enum OperatorRegistry {
     If.self,
     LoopOperator.self,
     Scan.self,
+    // Selection
+    NonMaxSuppression.self,
+    NonZero.self,
+    Prefix.self,
+    SelectBoxes.self,
+    SortedOrder.self,
+    TopK.self,
+    TruePositions.self,
+    Unique.self,
     // Recurrent
     GRU.self,
     LSTM.self,

@@ -74,7 +74,8 @@ package final class CompiledModel: @unchecked Sendable {
 package struct ModelSession: ~Copyable {
   private let model: CompiledModel
   private let inputs: [Tensor]
-  package let outputs: [Tensor]
+  /// Room for the outputs; more than they need where a run finds a size.
+  private let memory: [Tensor]
   /// The named sizes, from the inputs' shapes.
   package let dims: [String: Int]
   private var context: Context
@@ -82,25 +83,26 @@ package struct ModelSession: ~Copyable {
   package init(_ model: CompiledModel, _ inputs: [Tensor], threads: Int = 1) throws {
     let ports = model.plan.inputs.map { (name: $0.name, type: $0.type) }
     let dims = try bindSizes(
-      ports, inputs, ranges: Dictionary(model.plan.symbols.map { ($0.name, $0.range) }, uniquingKeysWith: { first, _ in first }))
+      ports, inputs, ranges: Dictionary(model.plan.callerSymbols.map { ($0.name, $0.range) }, uniquingKeysWith: { first, _ in first }))
     let outputs = try model.plan.outputs.map { port in
-      let shape = port.type.shape.compactMap { $0.evaluate(dims) }
-      guard shape.count == port.type.rank, let tensor = Tensor(zeros: port.type.dtype, shape) else {
+      let shape = port.capacity.map { [$0] } ?? port.type.shape
+      let sizes = shape.compactMap { $0.evaluate(dims) }
+      guard sizes.count == shape.count, let tensor = Tensor(zeros: port.type.dtype, sizes) else {
         throw DiagnosticsError("out-of-memory", "there is not enough memory for output '\(port.name)'")
       }
       return tensor
     }
     self.init(
-      model: model, inputs: inputs, outputs: outputs, dims: dims,
+      model: model, inputs: inputs, memory: outputs, dims: dims,
       context: try ModelSession.bind(model, dims, inputs, outputs, threads))
   }
 
   private init(
-    model: CompiledModel, inputs: [Tensor], outputs: [Tensor], dims: [String: Int], context: consuming Context
+    model: CompiledModel, inputs: [Tensor], memory: [Tensor], dims: [String: Int], context: consuming Context
   ) {
     self.model = model
     self.inputs = inputs
-    self.outputs = outputs
+    self.memory = memory
     self.dims = dims
     self.context = context
   }
@@ -111,7 +113,7 @@ package struct ModelSession: ~Copyable {
   ) throws -> Context {
     do throws(RuntimeError) {
       var context = try Context.bound(
-        model.model, dims: model.plan.symbols.map { dims[$0.name] ?? $0.range.lowerBound }, threads: threads)
+        model.model, dims: model.plan.callerSymbols.map { dims[$0.name] ?? $0.range.lowerBound }, threads: threads)
       for (index, tensor) in inputs.enumerated() { try context.setInput(index, tensor.bytes.baseAddress) }
       for (index, tensor) in outputs.enumerated() { try context.setOutput(index, tensor.mutableBytes.baseAddress) }
       return context
@@ -120,12 +122,22 @@ package struct ModelSession: ~Copyable {
     }
   }
 
+  /// The outputs, with the sizes that the last run found.
+  package var outputs: [Tensor] {
+    zip(model.plan.outputs, memory).enumerated().map { index, output in
+      let (port, tensor) = output
+      if port.capacity == nil { return tensor }
+      let shape = (0..<port.type.rank).map { context.outputSize(index, axis: $0) }
+      return Tensor(port.type.dtype, shape, storage: tensor.storage) ?? tensor
+    }
+  }
+
   package var arenaByteCount: Int { context.arenaByteCount }
 
   /// Runs once more into the same outputs.
   package mutating func run() throws {
     do { try context.run() } catch { throw InternalError("the run failed: \(error.description)") }
-    withExtendedLifetime((model, inputs, outputs)) {}
+    withExtendedLifetime((model, inputs, memory)) {}
   }
 
   /// Runs once and gives the time of each step, in nanoseconds.

@@ -17,6 +17,8 @@ public struct Context: ~Copyable {
   private(set) var scratch: UnsafeMutableRawPointer?
   /// Estimated time of all steps that are worth several threads, in nanoseconds.
   private(set) var parallelNanoseconds: UInt64 = 0
+  /// The most parts a step is split into.
+  private var partLimit = 1
   private(set) var pool: ThreadPool?
   private let isPoolShared: Bool
   private(set) var host: (parallel: lamina_parallel, argument: UnsafeMutableRawPointer?)?
@@ -51,7 +53,7 @@ public struct Context: ~Copyable {
   public mutating func bind(_ dims: UnsafeBufferPointer<Int64>, threads: Int = 1) throws(RuntimeError) {
     let image = model.image
     isBound = false
-    guard dims.count == image.symbols.count else { throw RuntimeError(LAMINA_BAD_DIM) }
+    guard dims.count == image.callerSymbolCount else { throw RuntimeError(LAMINA_BAD_DIM) }
     for (dim, symbol) in zip(dims, image.symbols) where dim < symbol.low || dim > symbol.high {
       throw RuntimeError(LAMINA_BAD_DIM)
     }
@@ -90,11 +92,11 @@ public struct Context: ~Copyable {
     let image = model.image
     var index = 0
     for port in image.inputs {
-      tables.ports[index] = Port(byteCount: try image.byteCount(port.shape, port.dtype, tables.values))
+      tables.ports[index] = Port(byteCount: try image.byteCount(port, tables.values))
       index &+= 1
     }
     for port in image.outputs {
-      tables.ports[index] = Port(byteCount: try image.byteCount(port.shape, port.dtype, tables.values))
+      tables.ports[index] = Port(byteCount: try image.byteCount(port, tables.values))
       index &+= 1
     }
   }
@@ -130,26 +132,66 @@ public struct Context: ~Copyable {
     var index = 0
     var scratchBytes: Int64 = 0
     parallelNanoseconds = 0
+    partLimit = limit
     for step in image.steps {
-      let (tiles, scratch) = (tables.values[Int(step.tiles)], tables.values[Int(step.scratch)])
-      guard tiles >= 0, scratch >= 0, scratch <= LAMINA_MAX_BYTES else { throw RuntimeError(LAMINA_BAD_SIZE) }
+      let scratch = tables.values[Int(step.scratch)]
+      guard scratch >= 0, scratch <= LAMINA_MAX_BYTES else { throw RuntimeError(LAMINA_BAD_SIZE) }
       scratchBytes = max(scratchBytes, scratch)
-      let (picoseconds, overflow) = step.picoseconds_per_tile.multipliedReportingOverflow(by: UInt64(tiles))
-      let nanoseconds = overflow ? UInt64.max / 1000 : picoseconds / 1000
-      let parts = Context.parts(tiles: tiles, nanoseconds: nanoseconds, limit: limit)
-      if parts > 1 { parallelNanoseconds = parallelNanoseconds.addingReportingOverflow(nanoseconds).partialValue }
-      most = max(most, parts)
-      let sizes = tables.sizes + Int(step.sizes.first)
-      for position in 0..<Int(step.sizes.count) {
-        sizes[position] = tables.values[Int(image.indices[Int(step.sizes.first) &+ position])]
-      }
+      let isCall = lamina_step_kind(step.kind) == LAMINA_CALL
       tables.steps[index] = PreparedStep(
-        kernel: model.kernels[Int(step.kernel)], pointers: tables.pointers + Int(step.references.first),
-        sizes: UnsafePointer(sizes), tiles: tiles, nanoseconds: nanoseconds, parts: parts)
+        kernel: isCall ? model.kernels[Int(step.kernel)] : nil, pointers: tables.pointers + Int(step.references.first),
+        sizes: UnsafePointer(tables.sizes + Int(step.sizes.first)), tiles: 0, nanoseconds: 0,
+        picosecondsPerTile: isCall ? step.picoseconds_per_tile : 0, parts: 1)
+      try sizeStep(index)
+      // Sizes that steps set are as large as they can be here: no run splits a step into more parts.
+      let parts = tables.steps[index].parts
+      if parts > 1 {
+        parallelNanoseconds = parallelNanoseconds.addingReportingOverflow(tables.steps[index].nanoseconds).partialValue
+      }
+      most = max(most, parts)
       index &+= 1
     }
+    partLimit = most
     scratchStride = (Int(scratchBytes) &+ 127) & ~127
     return most
+  }
+
+  /// Takes a step's tiles and sizes from the values of their expressions.
+  private func sizeStep(_ index: Int) throws(RuntimeError) {
+    let image = model.image
+    let step = image.steps[index]
+    let prepared = tables.steps + index
+    let tiles = tables.values[Int(step.tiles)]
+    guard tiles >= 0 else { throw RuntimeError(LAMINA_BAD_SIZE) }
+    let (picoseconds, overflow) = prepared.pointee.picosecondsPerTile.multipliedReportingOverflow(by: UInt64(tiles))
+    prepared.pointee.tiles = tiles
+    prepared.pointee.nanoseconds = overflow ? UInt64.max / 1000 : picoseconds / 1000
+    prepared.pointee.parts = Context.parts(tiles: tiles, nanoseconds: prepared.pointee.nanoseconds, limit: partLimit)
+    let first = Int(step.sizes.first)
+    for position in first..<first &+ Int(step.sizes.count) {
+      tables.sizes[position] = tables.values[Int(image.indices[position])]
+    }
+  }
+
+  /// Gives a symbol that steps set a value, and everything that follows from it.
+  func set(symbol: Int, to value: Int64) throws(RuntimeError) {
+    let image = model.image
+    let (symbol, indices, expressions) = (image.symbols[symbol], image.indices, image.expressions)
+    for position in Int(symbol.expressions.first)..<Int(symbol.expressions.first) &+ Int(symbol.expressions.count) {
+      let index = Int(indices[position])
+      let expression = expressions[index]
+      tables.values[index] =
+        expression.operation == LAMINA_SYMBOL.rawValue ? value : try image.evaluate(expression, tables.values)
+    }
+    for position in Int(symbol.references.first)..<Int(symbol.references.first) &+ Int(symbol.references.count) {
+      let index = Int(indices[position])
+      let offset = tables.values[Int(image.references[index].offset)]
+      guard offset >= 0, offset <= tables.limits[index] else { throw RuntimeError(LAMINA_BAD_SIZE) }
+      tables.pointers[index] = tables.bases[index]?.advanced(by: Int(offset))
+    }
+    for position in Int(symbol.steps.first)..<Int(symbol.steps.first) &+ Int(symbol.steps.count) {
+      try sizeStep(Int(indices[position]))
+    }
   }
 
   /// Into how many parts a step is split: below about 3 µs of work the hand-over costs more than it gains.
@@ -177,6 +219,8 @@ public struct Context: ~Copyable {
       default: (base, byteCount) = (nil, tables.ports[image.inputs.count &+ target].byteCount)
       }
       guard offset >= 0, offset <= byteCount else { throw RuntimeError(LAMINA_BAD_SIZE) }
+      tables.bases[index] = base
+      tables.limits[index] = byteCount
       tables.pointers[index] = base?.advanced(by: Int(offset))
       index &+= 1
     }

@@ -4,25 +4,42 @@
 import CLaminaRuntime
 
 extension PlanImage {
-  /// Fills `values`, one for each expression. `dims` has one number for each symbol.
+  /// Fills `values`, one for each expression. `dims` has one number for each symbol that the caller binds; the others are
+  /// taken as large as they can be.
   func evaluate(
     _ dims: UnsafeBufferPointer<Int64>, into values: UnsafeMutablePointer<Int64>
   ) throws(RuntimeError) {
+    let symbols = symbols
     var index = 0
     for expression in expressions {
-      let operation = lamina_operation(expression.operation)
-      if operation == LAMINA_LITERAL {
-        values[index] = expression.right
-      } else if operation == LAMINA_SYMBOL {
-        values[index] = dims[Int(expression.right)]
+      let symbol = Int(expression.right)
+      if lamina_operation(expression.operation) == LAMINA_SYMBOL {
+        values[index] = symbol < dims.count ? dims[symbol] : values[Int(symbols[symbol].bound)]
       } else {
-        guard let value = apply(operation, values[Int(expression.left)], values[Int(expression.right)]) else {
-          throw RuntimeError(LAMINA_BAD_SIZE)
-        }
-        values[index] = value
+        values[index] = try evaluate(expression, values)
       }
       index &+= 1
     }
+  }
+
+  /// The value of an expression that is no symbol.
+  @inline(__always)
+  func evaluate(
+    _ expression: lamina_expression, _ values: UnsafePointer<Int64>
+  ) throws(RuntimeError) -> Int64 {
+    let operation = lamina_operation(expression.operation)
+    if operation == LAMINA_LITERAL { return expression.right }
+    guard let value = apply(operation, values[Int(expression.left)], values[Int(expression.right)]) else {
+      throw RuntimeError(LAMINA_BAD_SIZE)
+    }
+    return value
+  }
+
+  /// The symbols that the caller binds: the first so many.
+  var callerSymbolCount: Int {
+    var count = 0
+    for symbol in symbols where symbol.bound == UInt32.max { count &+= 1 }
+    return count
   }
 
   private func apply(_ operation: lamina_operation, _ a: Int64, _ b: Int64) -> Int64? {
@@ -47,17 +64,12 @@ extension PlanImage {
     return overflow ? nil : value
   }
 
-  /// The bytes of a tensor of these sizes.
-  func byteCount(
-    _ shape: lamina_list, _ dtype: UInt32, _ values: UnsafePointer<Int64>
-  ) throws(RuntimeError) -> Int64 {
-    var count: Int64 = 1
-    for index in indices[Int(shape.first)..<Int(shape.first) + Int(shape.count)] {
-      let size = values[Int(index)]
-      let (product, overflow) = count.multipliedReportingOverflow(by: size)
-      guard size >= 0, !overflow, product <= LAMINA_MAX_BYTES else { throw RuntimeError(LAMINA_BAD_SIZE) }
-      count = product
-    }
-    return (count &* PlanImage.bits(dtype) &+ 7) / 8
+  /// The bytes that an input or output needs room for.
+  func byteCount(_ port: lamina_port, _ values: UnsafePointer<Int64>) throws(RuntimeError) -> Int64 {
+    for index in indices[Int(port.shape.first)..<Int(port.shape.first) + Int(port.shape.count)]
+    where values[Int(index)] < 0 { throw RuntimeError(LAMINA_BAD_SIZE) }
+    let count = values[Int(port.capacity)]
+    guard count >= 0, count <= LAMINA_MAX_BYTES else { throw RuntimeError(LAMINA_BAD_SIZE) }
+    return (count &* PlanImage.bits(port.dtype) &+ 7) / 8
   }
 }

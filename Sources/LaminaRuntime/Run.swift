@@ -25,6 +25,7 @@ extension Context {
     for position in tables.patchStarts[port]..<tables.patchStarts[port &+ 1] {
       let reference = Int(tables.patches[Int(position)])
       let offset = tables.values[Int(model.image.references[reference].offset)]
+      tables.bases[reference] = data
       tables.pointers[reference] = data?.advanced(by: Int(offset))
     }
     if !tables.ports[port].isSet {
@@ -44,14 +45,26 @@ extension Context {
       ? Int(tables.ports[model.image.inputs.count &+ index].byteCount) : 0
   }
 
-  /// The value of one of the image's expressions at the bound sizes; 0 when there is none or nothing is bound.
+  /// The size of an output along an axis, which may be one that the last run found; 0 when there is none or nothing is
+  /// bound.
+  public func outputSize(_ index: Int, axis: Int) -> Int {
+    let image = model.image
+    guard isBound, index >= 0, index < image.outputs.count, axis >= 0, axis < Int(image.outputs[index].shape.count)
+    else { return 0 }
+    return Int(tables.values[Int(image.indices[Int(image.outputs[index].shape.first) &+ axis])])
+  }
+
+  /// The value of one of the image's expressions at the bound sizes, and at those that the last run found; 0 when there
+  /// is none or nothing is bound.
   public func value(_ expression: Int) -> Int64 {
     isBound && expression >= 0 && expression < model.image.expressions.count ? tables.values[expression] : 0
   }
 
   /// Runs all steps. Allocates nothing.
   ///
-  /// - Parameter nanoseconds: Room for the time of each step, or nil.
+  /// - Parameter nanoseconds: Room for the time of each step (of all its repetitions; of loops and branches what they
+  ///   take themselves), or nil.
+  /// - Throws: when a size that the run finds is beyond its bound.
   public mutating func run(nanoseconds: UnsafeMutablePointer<UInt64>? = nil) throws(RuntimeError) {
     guard isBound else { throw RuntimeError(LAMINA_NOT_BOUND) }
     guard missing == 0 else { throw RuntimeError(LAMINA_MISSING_INPUT) }
@@ -68,18 +81,108 @@ extension Context {
         .none
       }
     if case .pool(let pool) = threads, parallelNanoseconds >= Context.worthWaking { pool.wake() }
-    if let nanoseconds {
-      var before = lamina_nanoseconds()
-      for index in 0..<stepCount {
-        run(tables.steps + index, threads)
-        let after = lamina_nanoseconds()
-        nanoseconds[index] = after &- before
-        before = after
-      }
-    } else {
-      for index in 0..<stepCount { run(tables.steps + index, threads) }
+    var clock = StepClock(nanoseconds)
+    clock.start(stepCount)
+    let outcome: Result<Void, RuntimeError>
+    do throws(RuntimeError) {
+      try run(0, stepCount, threads, &clock)
+      outcome = .success(())
+    } catch {
+      outcome = .failure(error)
     }
     if case .pool(let pool) = threads { pool.end() }
+    try outcome.get()
+  }
+
+  /// Runs the steps `first ..< end`, loops and branches with what is in them.
+  private func run(_ first: Int, _ end: Int, _ threads: Threads, _ clock: inout StepClock) throws(RuntimeError) {
+    var index = first
+    while index < end {
+      let step = tables.steps + index
+      if step.pointee.kernel != nil {
+        run(step, threads)
+        clock.stamp(index)
+        index &+= 1
+      } else {
+        index = try control(index, threads, &clock)
+      }
+    }
+  }
+
+  /// Runs a loop or branch, or sets a size; returns the step that follows.
+  private func control(_ index: Int, _ threads: Threads, _ clock: inout StepClock) throws(RuntimeError) -> Int {
+    let step = model.image.steps[index]
+    let body = index &+ 1
+    switch lamina_step_kind(step.kind) {
+    case LAMINA_LOOP:
+      try loop(index, threads, &clock)
+      return body &+ Int(step.body)
+    case LAMINA_BRANCH:
+      let other = body &+ Int(step.body)
+      let isTaken = try readBool(Int(step.references.first))
+      clock.stamp(index)
+      if isTaken { try run(body, other, threads, &clock) }
+      if !isTaken { try run(other, other &+ Int(step.otherwise), threads, &clock) }
+      return other &+ Int(step.otherwise)
+    default:
+      try setSize(Int(step.kernel), try readInteger(Int(step.references.first)))
+      clock.stamp(index)
+      return body
+    }
+  }
+
+  /// The memory of a reference that holds at least so many bytes.
+  private func memory(_ reference: Int, _ byteCount: Int64) throws(RuntimeError) -> UnsafeMutableRawPointer {
+    let offset = tables.values[Int(model.image.references[reference].offset)]
+    guard let pointer = tables.pointers[reference], tables.limits[reference] &- offset >= byteCount else {
+      throw RuntimeError(LAMINA_BAD_SIZE)
+    }
+    return pointer
+  }
+
+  private func readBool(_ reference: Int) throws(RuntimeError) -> Bool {
+    try memory(reference, 1).load(as: UInt8.self) != 0
+  }
+
+  private func readInteger(_ reference: Int) throws(RuntimeError) -> Int64 {
+    try memory(reference, 8).loadUnaligned(as: Int64.self)
+  }
+
+  /// Sets a run-time size within its bound.
+  private func setSize(_ symbol: Int, _ value: Int64) throws(RuntimeError) {
+    guard value >= 0, value <= tables.values[Int(model.image.symbols[symbol].bound)] else {
+      throw RuntimeError(LAMINA_BAD_SIZE)
+    }
+    try set(symbol: symbol, to: value)
+  }
+
+  private func loop(_ index: Int, _ threads: Threads, _ clock: inout StepClock) throws(RuntimeError) {
+    let step = model.image.steps[index]
+    var reference = Int(step.references.first)
+    var limit = tables.steps[index].tiles
+    if step.operands & LAMINA_LOOP_LIMIT.rawValue != 0 {
+      let wanted = try readInteger(reference)
+      // What it stacks has room for so many iterations only.
+      if step.count != UInt32.max && wanted > limit { throw RuntimeError(LAMINA_BAD_SIZE) }
+      limit = min(limit, wanted)
+      reference &+= 1
+    }
+    var goesOn = true
+    if step.operands & LAMINA_LOOP_CONDITION.rawValue != 0 {
+      goesOn = try readBool(reference)
+      reference &+= 1
+    }
+    let (first, end) = (index &+ 1, index &+ 1 &+ Int(step.body))
+    var iteration: Int64 = 0
+    while iteration < limit && goesOn {
+      try set(symbol: Int(step.kernel), to: iteration)
+      clock.stamp(index)
+      try run(first, end, threads, &clock)
+      if step.operands & LAMINA_LOOP_NEXT.rawValue != 0 { goesOn = try readBool(reference) }
+      iteration &+= 1
+    }
+    if step.count != UInt32.max { try setSize(Int(step.count), iteration) }
+    clock.stamp(index)
   }
 
   /// Work, in nanoseconds, from which waking sleeping threads pays.
@@ -110,6 +213,29 @@ extension Context {
       }
     }
     step.pointee.kernel?(step.pointee.pointers, step.pointee.sizes, 0, tiles, scratch)
+  }
+}
+
+/// Adds up the time of each step, when somebody wants to know.
+private struct StepClock {
+  private let times: UnsafeMutablePointer<UInt64>?
+  private var last: UInt64 = 0
+
+  init(_ times: UnsafeMutablePointer<UInt64>?) { self.times = times }
+
+  mutating func start(_ count: Int) {
+    guard let times else { return }
+    for index in 0..<count { times[index] = 0 }
+    last = lamina_nanoseconds()
+  }
+
+  /// The time since the stamp before is this step's.
+  @inline(__always)
+  mutating func stamp(_ index: Int) {
+    guard let times else { return }
+    let now = lamina_nanoseconds()
+    times[index] &+= now &- last
+    last = now
   }
 }
 

@@ -3,14 +3,16 @@
 
 import CLaminaRuntime
 
-/// One kernel call, ready to be made.
+/// One kernel call, ready to be made; for control steps tiles alone has a meaning.
 struct PreparedStep {
+  /// Nil for a control step.
   var kernel: lamina_kernel?
   var pointers: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   var sizes: UnsafePointer<Int64>
   var tiles: Int64
   /// Estimated time of all tiles.
   var nanoseconds: UInt64
+  var picosecondsPerTile: UInt64
   /// Into how many parts the tiles may be split.
   var parts: Int
 }
@@ -29,6 +31,9 @@ struct Tables {
   let bufferOffsets: UnsafeMutablePointer<Int64>
   let bufferEnds: UnsafeMutablePointer<Int64>
   let pointers: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  /// Where what a reference points into starts, and the bytes there.
+  let bases: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  let limits: UnsafeMutablePointer<Int64>
   let ports: UnsafeMutablePointer<Port>
   let steps: UnsafeMutablePointer<PreparedStep>
   let portCount: Int
@@ -51,6 +56,8 @@ struct Tables {
     let offsetsOffset = room(Int64.self, image.buffers.count)
     let endsOffset = room(Int64.self, image.buffers.count)
     let pointersOffset = room(UnsafeMutableRawPointer?.self, references.count)
+    let basesOffset = room(UnsafeMutableRawPointer?.self, references.count)
+    let limitsOffset = room(Int64.self, references.count)
     let portsOffset = room(Port.self, portCount)
     let stepsOffset = room(PreparedStep.self, image.steps.count)
     let startsOffset = room(UInt32.self, portCount &+ 2)
@@ -63,6 +70,8 @@ struct Tables {
     bufferOffsets = (memory + offsetsOffset).assumingMemoryBound(to: Int64.self)
     bufferEnds = (memory + endsOffset).assumingMemoryBound(to: Int64.self)
     pointers = (memory + pointersOffset).assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
+    bases = (memory + basesOffset).assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
+    limits = (memory + limitsOffset).assumingMemoryBound(to: Int64.self)
     ports = (memory + portsOffset).assumingMemoryBound(to: Port.self)
     steps = (memory + stepsOffset).assumingMemoryBound(to: PreparedStep.self)
     patchStarts = (memory + startsOffset).assumingMemoryBound(to: UInt32.self)

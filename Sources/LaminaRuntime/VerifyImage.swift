@@ -25,7 +25,7 @@ extension PlanImage {
       && holdsTable(header.indices, UInt32.self, byteCount)
     // The tables' own bounds come first: what follows reads them.
     guard isWhole, verifyExpressions(), verifyNames(byteCount), verifyPorts(byteCount), verifyBuffers(byteCount),
-      verifySteps(byteCount)
+      verifySteps(byteCount), verifySymbols(), verifyNesting(0, steps.count, depth: 0)
     else { throw RuntimeError(LAMINA_BAD_IMAGE) }
   }
 
@@ -76,12 +76,15 @@ extension PlanImage {
   }
 
   private func verifyPorts(_ byteCount: Int) -> Bool {
+    func isPort(_ port: lamina_port) -> Bool {
+      holds(port.name, byteCount) && isShape(port.shape, port.dtype) && Int(port.capacity) < expressions.count
+    }
     func isShape(_ shape: lamina_list, _ dtype: UInt32) -> Bool {
       dtype >= LAMINA_F32.rawValue && dtype < LAMINA_DTYPE_END.rawValue && shape.count <= 64
         && holds(shape, below: expressions.count)
     }
-    for port in inputs where !holds(port.name, byteCount) || !isShape(port.shape, port.dtype) { return false }
-    for port in outputs where !holds(port.name, byteCount) || !isShape(port.shape, port.dtype) { return false }
+    for port in inputs where !isPort(port) { return false }
+    for port in outputs where !isPort(port) { return false }
     let weights = header.weights_bytes
     for constant in constants {
       guard holds(constant.name, byteCount), isShape(constant.shape, constant.dtype),
@@ -107,6 +110,73 @@ extension PlanImage {
     return true
   }
 
+  /// Whether a symbol is one that steps set.
+  private func isSet(_ symbol: UInt32) -> Bool {
+    Int(symbol) < symbols.count && symbols[Int(symbol)].bound != UInt32.max
+  }
+
+  /// Whether a step's kernel or symbols exist, and it has the references that its kind reads.
+  private func isControlled(_ step: lamina_step) -> Bool {
+    let count = step.references.count
+    switch lamina_step_kind(step.kind) {
+    case LAMINA_CALL: return Int(step.kernel) < kernels.count
+    case LAMINA_LOOP:
+      let operands = step.operands
+      return isSet(step.kernel) && (step.count == UInt32.max || isSet(step.count)) && operands < 8
+        && count == (operands & 1) &+ (operands >> 1 & 1) &+ (operands >> 2)
+    case LAMINA_BRANCH: return count == 1
+    case LAMINA_SIZE: return count == 1 && isSet(step.kernel)
+    default: return false
+    }
+  }
+
+  /// Symbols that the caller binds come first, and what follows from the others exists.
+  private func verifySymbols() -> Bool {
+    let callers = callerSymbolCount
+    var number = 0
+    var listed = 0
+    for symbol in symbols {
+      if number < callers {
+        if symbol.bound != UInt32.max { return false }
+      } else {
+        listed &+= Int(symbol.expressions.count) &+ Int(symbol.references.count) &+ Int(symbol.steps.count)
+        guard Int(symbol.bound) < expressions.count, listed <= indices.count,
+          holds(symbol.expressions, below: expressions.count), holds(symbol.references, below: references.count),
+          holds(symbol.steps, below: steps.count)
+        else { return false }
+      }
+      number &+= 1
+    }
+    // A bound is evaluated before the symbols that it bounds.
+    var index: UInt32 = 0
+    for expression in expressions {
+      if expression.operation == LAMINA_SYMBOL.rawValue, Int(expression.right) >= callers,
+        symbols[Int(expression.right)].bound >= index
+      { return false }
+      index &+= 1
+    }
+    return true
+  }
+
+  /// Whether loops and branches end within what holds them, nested no deeper than a run follows.
+  private func verifyNesting(_ first: Int, _ end: Int, depth: Int) -> Bool {
+    if depth > Int(LAMINA_NESTING_LIMIT) { return false }
+    var index = first
+    while index < end {
+      let step = steps[index]
+      index &+= 1
+      let kind = lamina_step_kind(step.kind)
+      if kind != LAMINA_LOOP && kind != LAMINA_BRANCH { continue }
+      let (body, otherwise) = (Int(step.body), kind == LAMINA_BRANCH ? Int(step.otherwise) : 0)
+      guard body <= end &- index, otherwise <= end &- index &- body,
+        verifyNesting(index, index &+ body, depth: depth &+ 1),
+        verifyNesting(index &+ body, index &+ body &+ otherwise, depth: depth &+ 1)
+      else { return false }
+      index = index &+ body &+ otherwise
+    }
+    return true
+  }
+
   private func verifySteps(_ byteCount: Int) -> Bool {
     let (expressionCount, references) = (expressions.count, references)
     for reference in references {
@@ -123,7 +193,7 @@ extension PlanImage {
     var listed = 0
     for step in steps {
       listed &+= Int(step.sizes.count)
-      guard holds(step.label, byteCount), Int(step.kernel) < kernels.count, Int(step.tiles) < expressionCount,
+      guard holds(step.label, byteCount), isControlled(step), Int(step.tiles) < expressionCount,
         Int(step.scratch) < expressionCount, listed <= indices.count, holds(step.sizes, below: expressionCount),
         Int(step.references.first) <= references.count,
         Int(step.references.count) <= references.count - Int(step.references.first)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plan: what a compiled model does at run time, as kernel calls over placed memory.
 
+import CLaminaRuntime
 import TensorCore
 
-/// Kernel calls in order, over an arena, the weights and the caller's inputs and outputs. All sizes are expressions
-/// over `symbols`, which are bound once before running.
+/// Kernel calls in order, some in loops and branches, over an arena, the weights and the caller's inputs and outputs.
+/// All sizes are expressions over `symbols`: those that the caller binds before running come first, those that steps
+/// set while running (run-time sizes, and the iteration of each loop) follow.
 package struct Plan: Hashable, Sendable {
   /// The model's name.
   package var name: String
@@ -42,6 +44,8 @@ package struct Plan: Hashable, Sendable {
 extension Plan {
   /// The alignment, in bytes, of every arena buffer, constant and scratch area.
   package static let alignment = 64
+  /// How deep loops and branches may be nested.
+  package static let nestingLimit = Int(LAMINA_NESTING_LIMIT)
 
   package struct Metadata: Hashable, Sendable {
     package var key: String
@@ -53,25 +57,34 @@ extension Plan {
     }
   }
 
-  /// A size that is bound at run time, from the shapes of the inputs or by the caller.
+  /// A size that is bound at run time, from the shapes of the inputs or by the caller, or that steps set.
   package struct Symbol: Hashable, Sendable {
     package var name: String
     package var range: ClosedRange<Int>
+    /// For a size that steps set, the most it can be, and what it is until then; nil for one that the caller binds.
+    package var bound: Dim?
 
-    package init(_ name: String, _ range: ClosedRange<Int>) {
+    package init(_ name: String, _ range: ClosedRange<Int>, bound: Dim? = nil) {
       self.name = name
       self.range = range
+      self.bound = bound
     }
   }
+
+  /// The symbols that the caller binds.
+  package var callerSymbols: ArraySlice<Symbol> { symbols.prefix { $0.bound == nil } }
 
   /// An input or output: row-major, contiguous, in memory that the caller owns.
   package struct Port: Hashable, Sendable {
     package var name: String
     package var type: TensorType
+    /// Elements that there must be room for, over sizes that the caller binds; nil when the type says.
+    package var capacity: Dim?
 
-    package init(_ name: String, _ type: TensorType) {
+    package init(_ name: String, _ type: TensorType, capacity: Dim? = nil) {
       self.name = name
       self.type = type
+      self.capacity = capacity
     }
   }
 
@@ -139,9 +152,33 @@ extension Plan {
     }
   }
 
-  /// One kernel call over tiles `0 ..< tiles`.
+  /// What a step does beside calling a kernel.
+  package enum Control: Hashable, Sendable {
+    /// Runs the next `body` steps again and again, `counter` (a symbol) being the number of the iteration: at most
+    /// `tiles` times, as often as the i64 of the first buffer says when there is a `limit`, while the bool of the next
+    /// buffer is true before the first when there is a `condition`, and while that of the last is true after each when
+    /// there is a `next`. Then the symbol `count` is the number of iterations.
+    case loop(body: Int, counter: String, count: String?, limit: Bool, condition: Bool, next: Bool)
+    /// Runs the next `then` steps when the bool of the first buffer is true, else the `otherwise` steps after those.
+    case branch(then: Int, otherwise: Int)
+    /// Sets a symbol to the i64 of the first buffer.
+    case size(String)
+
+    /// How many of the steps after it are its own.
+    package var stepCount: Int {
+      switch self {
+      case .loop(let body, _, _, _, _, _): body
+      case .branch(let then, let otherwise): then.addingReportingOverflow(otherwise).overflow ? .max : then + otherwise
+      case .size: 0
+      }
+    }
+  }
+
+  /// One kernel call over tiles `0 ..< tiles`, or what controls the steps after it.
   package struct Step: Hashable, Sendable {
-    /// Index into `kernels`.
+    /// Nil for a kernel call.
+    package var control: Control?
+    /// Index into `kernels`; 0 for a control step.
     package var kernel: Int
     package var buffers: [Reference]
     package var sizes: [Dim]
@@ -157,6 +194,7 @@ extension Plan {
       kernel: Int, buffers: [Reference], sizes: [Dim] = [], tiles: Dim = 1, nanosecondsPerTile: Double = 0,
       scratchBytes: Dim = 0, label: String = ""
     ) {
+      control = nil
       self.kernel = kernel
       self.buffers = buffers
       self.sizes = sizes
@@ -164,6 +202,12 @@ extension Plan {
       self.nanosecondsPerTile = nanosecondsPerTile
       self.scratchBytes = scratchBytes
       self.label = label
+    }
+
+    /// A step that controls others.
+    package init(_ control: Control, buffers: [Reference], tiles: Dim = 1, label: String = "") {
+      self.init(kernel: 0, buffers: buffers, tiles: tiles, label: label)
+      self.control = control
     }
   }
 }

@@ -49,10 +49,9 @@ private struct PlanImageWriter {
 
   mutating func write() throws(DiagnosticsError) -> [UInt8] {
     let name = span(plan.name)
+    // First, so that each comes before the uses of its symbol.
+    for symbol in plan.symbols { if let bound = symbol.bound { _ = expression(bound) } }
     let metadata = plan.metadata.map { lamina_metadata(key: span($0.key), value: span($0.value)) }
-    let symbols = plan.symbols.map {
-      lamina_symbol(name: span($0.name), low: Int64($0.range.lowerBound), high: Int64($0.range.upperBound))
-    }
     let inputs = plan.inputs.map { port($0) }
     let outputs = plan.outputs.map { port($0) }
     let constants = plan.constants.map {
@@ -64,6 +63,7 @@ private struct PlanImageWriter {
     let kernels = plan.kernels.map { span($0) }
     var references: [lamina_reference] = []
     let steps = plan.steps.map { step($0, &references) }
+    let symbols = self.symbols(references, steps)
 
     var body = Body()
     var header = lamina_plan()
@@ -116,7 +116,37 @@ private struct PlanImageWriter {
   private mutating func port(_ port: Plan.Port) -> lamina_port {
     lamina_port(
       name: span(port.name), shape: list(port.type.shape.map { expression($0) }),
-      dtype: UInt32(port.type.dtype.rawValue), reserved: 0)
+      dtype: UInt32(port.type.dtype.rawValue), capacity: expression(port.capacity ?? port.type.elementCount))
+  }
+
+  /// The symbols, each that steps set with everything that follows from it.
+  private mutating func symbols(_ references: [lamina_reference], _ steps: [lamina_step]) -> [lamina_symbol] {
+    plan.symbols.enumerated().map { number, symbol in
+      var record = lamina_symbol()
+      record.name = span(symbol.name)
+      (record.low, record.high) = (Int64(symbol.range.lowerBound), Int64(symbol.range.upperBound))
+      record.bound = UInt32.max
+      guard let bound = symbol.bound else { return record }
+      record.bound = expression(bound)
+      var depends = [Bool](repeating: false, count: expressions.count)
+      for (index, node) in expressions.enumerated() {
+        depends[index] =
+          switch lamina_operation(node.operation) {
+          case LAMINA_LITERAL: false
+          case LAMINA_SYMBOL: Int(node.right) == number
+          default: depends[Int(node.left)] || depends[Int(node.right)]
+          }
+      }
+      record.expressions = list(depends.indices.filter { depends[$0] }.map { UInt32($0) })
+      record.references = list(references.indices.filter { depends[Int(references[$0].offset)] }.map { UInt32($0) })
+      record.steps = list(
+        steps.indices.filter { index in
+          let sizes = steps[index].sizes
+          return depends[Int(steps[index].tiles)]
+            || indices[Int(sizes.first)..<Int(sizes.first) + Int(sizes.count)].contains { depends[Int($0)] }
+        }.map { UInt32($0) })
+      return record
+    }
   }
 
   private mutating func buffers() -> [lamina_buffer] {
@@ -144,13 +174,37 @@ private struct PlanImageWriter {
           space: space.rawValue, index: UInt32(clamping: index), offset: expression(reference.byteOffset), reserved: 0
         ))
     }
+    var control = lamina_step()
+    control.count = UInt32.max
+    switch step.control {
+    case nil:
+      control.kind = LAMINA_CALL.rawValue
+      control.kernel = UInt32(clamping: step.kernel)
+    case .loop(let body, let counter, let count, let limit, let condition, let next):
+      control.kind = LAMINA_LOOP.rawValue
+      control.kernel = symbolNumber(counter)
+      control.body = UInt32(clamping: body)
+      if let count { control.count = symbolNumber(count) }
+      if limit { control.operands |= LAMINA_LOOP_LIMIT.rawValue }
+      if condition { control.operands |= LAMINA_LOOP_CONDITION.rawValue }
+      if next { control.operands |= LAMINA_LOOP_NEXT.rawValue }
+    case .branch(let then, let otherwise):
+      control.kind = LAMINA_BRANCH.rawValue
+      control.body = UInt32(clamping: then)
+      control.otherwise = UInt32(clamping: otherwise)
+    case .size(let symbol):
+      control.kind = LAMINA_SIZE.rawValue
+      control.kernel = symbolNumber(symbol)
+    }
     return lamina_step(
-      kernel: UInt32(clamping: step.kernel), tiles: expression(step.tiles), scratch: expression(step.scratchBytes),
-      reserved: 0,
+      kind: control.kind, kernel: control.kernel, tiles: expression(step.tiles), scratch: expression(step.scratchBytes),
+      body: control.body, otherwise: control.otherwise, count: control.count, operands: control.operands,
       references: lamina_list(first: UInt32(clamping: first), count: UInt32(clamping: step.buffers.count)),
       sizes: list(step.sizes.map { expression($0) }), label: span(step.label),
       picoseconds_per_tile: UInt64(min(step.nanosecondsPerTile * 1000, 1e15)))
   }
+
+  private func symbolNumber(_ name: String) -> UInt32 { UInt32(clamping: symbolIndices[name] ?? 0) }
 
   // MARK: Expressions
 

@@ -24,13 +24,23 @@ extension Plan {
       guard low <= high else {
         throw scanner.failure(expected: "a range '\(low)...' whose end is not below, before this")
       }
-      symbols.append(Symbol(name, low...high))
+      var symbol = Symbol(name, low...high)
+      if scanner.takes("up") {
+        try scanner.expect("to")
+        symbol.bound = try scanner.dim()
+      }
+      symbols.append(symbol)
     } else if scanner.takes("input") {
       try scanner.expect("\(inputs.count)")
       inputs.append(Port(try scanner.string(), try scanner.type()))
     } else if scanner.takes("output") {
       try scanner.expect("\(outputs.count)")
-      outputs.append(Port(try scanner.string(), try scanner.type()))
+      var port = Port(try scanner.string(), try scanner.type())
+      if scanner.takes("room") {
+        try scanner.expect("for")
+        port.capacity = try scanner.dim()
+      }
+      outputs.append(port)
     } else if scanner.takes("weights") {
       weightsByteCount = try scanner.integer()
     } else if scanner.takes("constant") {
@@ -72,6 +82,13 @@ extension Plan {
   }
 
   private static func step(_ scanner: inout PlanScanner) throws(DiagnosticsError) -> Step {
+    if let control = try control(&scanner) {
+      try scanner.expect("(")
+      let buffers = try scanner.list(")") { (scanner) throws(DiagnosticsError) in try reference(&scanner) }
+      let tiles = scanner.takes("times") ? try scanner.dim() : 1
+      try scanner.expect("label")
+      return Step(control, buffers: buffers, tiles: tiles, label: try scanner.string())
+    }
     try scanner.expect("kernel")
     let kernel = try scanner.integer()
     try scanner.expect("(")
@@ -89,6 +106,24 @@ extension Plan {
     return Step(
       kernel: kernel, buffers: buffers, sizes: sizes, tiles: tiles, nanosecondsPerTile: cost, scratchBytes: scratch,
       label: try scanner.string())
+  }
+
+  private static func control(_ scanner: inout PlanScanner) throws(DiagnosticsError) -> Control? {
+    if scanner.takes("loop") {
+      let body = try scanner.integer()
+      try scanner.expect("counter")
+      let counter = try scanner.word("a symbol")
+      let count = scanner.takes("count") ? try scanner.word("a symbol") : nil
+      return .loop(
+        body: body, counter: counter, count: count, limit: scanner.takes("limit"),
+        condition: scanner.takes("condition"), next: scanner.takes("next"))
+    }
+    if scanner.takes("branch") {
+      let then = try scanner.integer()
+      try scanner.expect("else")
+      return .branch(then: then, otherwise: try scanner.integer())
+    }
+    return scanner.takes("size") ? .size(try scanner.word("a symbol")) : nil
   }
 
   private static func reference(_ scanner: inout PlanScanner) throws(DiagnosticsError) -> Reference {

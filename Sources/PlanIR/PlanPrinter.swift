@@ -9,10 +9,14 @@ extension Plan: CustomStringConvertible {
     var lines = ["plan \(quoted(name))"]
     for item in metadata { lines.append("metadata \(quoted(item.key)) \(quoted(item.value))") }
     for symbol in symbols {
-      lines.append("symbol \(symbol.name) \(symbol.range.lowerBound)...\(symbol.range.upperBound)")
+      lines.append("symbol \(symbol.name) \(symbol.range.lowerBound)...\(symbol.range.upperBound)"
+        + (symbol.bound.map { " up to \($0)" } ?? ""))
     }
     for (index, port) in inputs.enumerated() { lines.append("input \(index) \(quoted(port.name)) \(port.type)") }
-    for (index, port) in outputs.enumerated() { lines.append("output \(index) \(quoted(port.name)) \(port.type)") }
+    for (index, port) in outputs.enumerated() { 
+      lines.append(
+        "output \(index) \(quoted(port.name)) \(port.type)" + (port.capacity.map { " room for \($0)" } ?? ""))
+    }
     lines.append("weights \(weightsByteCount)")
     for (index, constant) in constants.enumerated() {
       lines.append(
@@ -33,7 +37,18 @@ extension Plan: CustomStringConvertible {
 
 extension Plan.Step: CustomStringConvertible {
   package var description: String {
-    "kernel \(kernel) (\(buffers.map(\.description).joined(separator: ", "))) "
+    let references = buffers.map(\.description).joined(separator: ", ")
+    switch control {
+    case .loop(let body, let counter, let count, let limit, let condition, let next):
+      return "loop \(body) counter \(counter)" + (count.map { " count \($0)" } ?? "") + (limit ? " limit" : "")
+        + (condition ? " condition" : "") + (next ? " next" : "")
+        + " (\(references)) times \(tiles) label \(quoted(label))"
+    case .branch(let then, let otherwise):
+      return "branch \(then) else \(otherwise) (\(references)) label \(quoted(label))"
+    case .size(let symbol): return "size \(symbol) (\(references)) label \(quoted(label))"
+    case nil: break
+    }
+    return "kernel \(kernel) (\(references)) "
       + "sizes (\(sizes.map(\.description).joined(separator: ", "))) tiles \(tiles) "
       + "nanoseconds \(nanosecondsPerTile) scratch \(scratchBytes) label \(quoted(label))"
   }

@@ -18,9 +18,15 @@ private struct PlanVerifier {
   let plan: Plan
   var found: [Diagnostic] = []
   let names: Set<String>
+  /// Symbols that the caller binds.
+  let callerNames: Set<String>
+  /// Symbols that a step may set.
+  let setNames: Set<String>
 
   init(plan: Plan) {
     self.plan = plan
+    callerNames = Set(plan.callerSymbols.map(\.name))
+    setNames = Set(plan.symbols.filter { $0.bound != nil }.map(\.name))
     names = Set(plan.symbols.map(\.name))
   }
 
@@ -35,10 +41,19 @@ private struct PlanVerifier {
     for symbol in plan.symbols where symbol.range.lowerBound < 0 {
       report("symbol", "symbol '\(symbol.name)' starts at \(symbol.range.lowerBound), expected 0 or more")
     }
-    for port in plan.inputs + plan.outputs { check(port.type, "'\(port.name)'") }
+    if setNames.count + callerNames.count != plan.symbols.count {
+      report("symbol", "a symbol that the caller binds comes after one that steps set")
+    }
+    for symbol in plan.symbols { if let bound = symbol.bound { check(bound, "'\(symbol.name)'", known: callerNames) } }
+    for port in plan.inputs { check(port.type, "'\(port.name)'", known: callerNames) }
+    for port in plan.outputs {
+      check(port.type, "'\(port.name)'", known: port.capacity == nil ? callerNames : nil)
+      if let capacity = port.capacity { check(capacity, "'\(port.name)'", known: callerNames) }
+    }
     constants()
     buffers()
     for index in plan.steps.indices { step(index) }
+    nesting(plan.steps.indices, depth: 0)
     if found.isEmpty { overlaps() }
   }
 
@@ -50,15 +65,18 @@ private struct PlanVerifier {
     }
   }
 
-  private mutating func check(_ type: TensorType, _ what: String) {
-    for dim in type.shape { check(dim, what) }
+  private mutating func check(_ type: TensorType, _ what: String, known: Set<String>? = nil) {
+    for dim in type.shape { check(dim, what, known: known) }
   }
 
-  private mutating func check(_ dim: Dim, _ what: String) {
+  private mutating func check(_ dim: Dim, _ what: String, known: Set<String>? = nil) {
     if !dim.isValid { report("size", "a size of \(what) leaves the range of Int") }
     if let value = dim.value, value < 0 { report("size", "a size of \(what) is \(value), expected 0 or more") }
-    for name in dim.symbols.subtracting(names).sorted() {
-      report("size", "a size of \(what) uses '\(name)', which is not a symbol of the plan")
+    for name in dim.symbols.subtracting(known ?? names).sorted() {
+      report(
+        "size",
+        "a size of \(what) uses '\(name)', which is not a symbol "
+          + (known == nil ? "of the plan" : "that is known before the plan runs"))
     }
   }
 
@@ -82,7 +100,7 @@ private struct PlanVerifier {
 
   private mutating func buffers() {
     for buffer in plan.buffers {
-      check(buffer.byteCount, "buffer '\(buffer.name)'")
+      check(buffer.byteCount, "buffer '\(buffer.name)'", known: callerNames)
       if buffer.firstStep < 0 || buffer.lastStep < buffer.firstStep || buffer.lastStep >= plan.steps.count {
         report(
           "lifetime",
@@ -98,7 +116,9 @@ private struct PlanVerifier {
   private mutating func step(_ index: Int) {
     let step = plan.steps[index]
     let what = "step \(index) '\(step.label)'"
-    if !plan.kernels.indices.contains(step.kernel) {
+    if let control = step.control {
+      self.control(control, step, what)
+    } else if !plan.kernels.indices.contains(step.kernel) {
       report("step", "\(what) calls kernel \(step.kernel) of \(plan.kernels.count)")
     }
     if !step.nanosecondsPerTile.isFinite || step.nanosecondsPerTile < 0 {
@@ -134,6 +154,44 @@ private struct PlanVerifier {
           }
         }
       }
+    }
+  }
+
+  private mutating func control(_ control: Plan.Control, _ step: Plan.Step, _ what: String) {
+    var (symbols, references): ([String], Int) = ([], 1)
+    switch control {
+    case .loop(let body, let counter, let count, let limit, let condition, let next):
+      symbols = [counter] + (count.map { [$0] } ?? [])
+      references = [limit, condition, next].filter { $0 }.count
+      if body < 0 { report("step", "\(what) has \(body) steps of its own") }
+    case .branch(let then, let otherwise):
+      if then < 0 || otherwise < 0 { report("step", "\(what) has \(then) and \(otherwise) steps of its own") }
+    case .size(let symbol): symbols = [symbol]
+    }
+    for symbol in symbols where !setNames.contains(symbol) {
+      report("step", "\(what) sets '\(symbol)', which is not a symbol that steps set")
+    }
+    if step.buffers.count != references {
+      report("step", "\(what) reads \(step.buffers.count) values, expected \(references)")
+    }
+  }
+
+  /// Loops and branches end within what holds them, and are nested as deep as the runtime takes.
+  private mutating func nesting(_ range: Range<Int>, depth: Int) {
+    if depth > Plan.nestingLimit { return report("step", "loops and branches are nested more than \(Plan.nestingLimit) deep") }
+    var index = range.lowerBound
+    while index < range.upperBound {
+      let own = plan.steps[index].control?.stepCount ?? 0
+      guard own >= 0, own < range.upperBound - index else {
+        return report("step", "step \(index) has \(own) steps of its own, there are \(range.upperBound - index - 1)")
+      }
+      if case .branch(let then, _) = plan.steps[index].control, then >= 0, then <= own {
+        nesting(index + 1..<index + 1 + then, depth: depth + 1)
+        nesting(index + 1 + then..<index + 1 + own, depth: depth + 1)
+      } else if own > 0 {
+        nesting(index + 1..<index + 1 + own, depth: depth + 1)
+      }
+      index += 1 + own
     }
   }
 

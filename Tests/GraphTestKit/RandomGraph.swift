@@ -33,7 +33,6 @@ package struct RandomGraph {
     var maker = RandomGraph(seed: seed, precision)
     let types = OperatorRegistry.all.filter {
       $0.name != "Parameter" && $0.name != "Constant" && $0.accuracy != .random && !excluding.contains($0.name)
-        && !interpretedOnly.contains($0.name)
     }
     var tries = 0
     var made = 0
@@ -48,9 +47,6 @@ package struct RandomGraph {
     }
     return maker.finished()
   }
-
-  /// Operators whose regions the plan does not run.
-  private static let interpretedOnly: Set<String> = ["If", "Loop", "Scan", "LSTM", "GRU", "RNN"]
 
   private struct Known {
     var value: ValueID

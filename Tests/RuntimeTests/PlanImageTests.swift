@@ -101,7 +101,7 @@ private struct Random {
     #expect(refused { UnsafeRawBufferPointer(rebasing: $0[4..<(count + 4)]) } == LAMINA_BAD_IMAGE)
     #expect(
       refused {
-        $0[8] = 2
+        $0[8] = 200
         return UnsafeRawBufferPointer(rebasing: $0[..<count])
       } == LAMINA_BAD_VERSION)
     #expect(

@@ -68,6 +68,8 @@ void read_inputs(struct program *program, const struct options *options);
 /* ---- plan.c: reading the plan ---- */
 
 const struct lamina_symbol *symbols(const struct program *program);
+/// How many sizes the caller binds: the first symbols.
+uint32_t symbol_count(const struct program *program);
 const struct lamina_port *inputs(const struct program *program);
 const struct lamina_port *outputs(const struct program *program);
 const char *text(const struct program *program, struct lamina_span span);

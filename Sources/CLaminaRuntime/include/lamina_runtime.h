@@ -85,17 +85,20 @@ enum lamina_status lamina_set_parallel(struct lamina_context *context, lamina_pa
 enum lamina_status lamina_set_input(struct lamina_context *context, uint32_t index, const void *data);
 enum lamina_status lamina_set_output(struct lamina_context *context, uint32_t index, void *data);
 
-/// Bytes of an input or output at the bound sizes; 0 when there is none or nothing is bound.
+/// Bytes of an input or output at the bound sizes; 0 when there is none or nothing is bound. An output whose sizes the
+/// model finds while it runs needs room for the most it can be; its elements are contiguous at its actual sizes.
 uint64_t lamina_input_bytes(const struct lamina_context *context, uint32_t index);
 uint64_t lamina_output_bytes(const struct lamina_context *context, uint32_t index);
 
 /// Bytes of the arena, scratch memory of all threads included, at the bound sizes.
 uint64_t lamina_arena_bytes(const struct lamina_context *context);
 
-/// The value of one of the plan's expressions at the bound sizes; 0 when there is none or nothing is bound.
+/// The value of one of the plan's expressions at the bound sizes, and at those that the last run found; 0 when there is
+/// none or nothing is bound.
 int64_t lamina_value(const struct lamina_context *context, uint32_t expression);
 
-/// Runs all steps. Allocates nothing. `nanoseconds`: NULL, or room for the time of each step.
+/// Runs all steps. Allocates nothing. `nanoseconds`: NULL, or room for the time of each step (of all its repetitions;
+/// of a loop or branch what it takes itself).
 enum lamina_status lamina_run(struct lamina_context *context, uint64_t *nanoseconds);
 
 /// Ends the threads and frees all memory. NULL is allowed.
@@ -105,7 +108,11 @@ void lamina_close(struct lamina_context *context);
 
 /// "LAMINPLN" in memory.
 static const uint64_t LAMINA_PLAN_MAGIC = UINT64_C(0x4e4c504e494d414c);
-#define LAMINA_PLAN_VERSION 1
+#define LAMINA_PLAN_VERSION 2
+/// How deep loops and branches may be nested.
+#define LAMINA_NESTING_LIMIT 32
+/// No expression, no symbol.
+#define LAMINA_NONE UINT32_MAX
 #define LAMINA_ALIGNMENT 64
 /// Bytes above which no buffer, arena or scratch area is accepted.
 static const int64_t LAMINA_MAX_BYTES = INT64_C(1) << 46;
@@ -128,10 +135,16 @@ struct lamina_list { uint32_t first, count; };
 
 struct lamina_metadata { struct lamina_span key, value; };
 
-struct lamina_symbol { struct lamina_span name; int64_t low, high; };
+/// A size. `bound` is LAMINA_NONE for one that the caller binds; these come first. Others are set by steps: `bound` is
+/// the expression of their largest value, which they have until then, and the lists are what follows from them: the
+/// expressions in ascending order, the references, the steps whose tiles or sizes change.
+struct lamina_symbol {
+  struct lamina_span name; int64_t low, high; uint32_t bound, reserved;
+  struct lamina_list expressions, references, steps;
+};
 
-/// An input or output; `shape` lists expressions.
-struct lamina_port { struct lamina_span name; struct lamina_list shape; uint32_t dtype, reserved; };
+/// An input or output; `shape` lists expressions, and the expression `capacity` is the elements it needs room for.
+struct lamina_port { struct lamina_span name; struct lamina_list shape; uint32_t dtype, capacity; };
 
 /// A part of the weights; `shape` lists expressions.
 struct lamina_constant {
@@ -148,9 +161,26 @@ enum lamina_space { LAMINA_ARENA, LAMINA_CONSTANT, LAMINA_INPUT, LAMINA_OUTPUT, 
 /// A pointer for a kernel; `offset` is an expression, in bytes.
 struct lamina_reference { uint32_t space, index, offset, reserved; };
 
-/// A kernel call; `tiles` and `scratch` (bytes a thread) are expressions, `sizes` lists expressions.
+enum lamina_step_kind {
+  LAMINA_CALL,
+  /// Runs the next `body` steps while all of these let it: at most `tiles` times; at most the i64 that the first
+  /// reference points at; the bool of the next reference is true, before the first time; the bool of the last is true,
+  /// after each. Symbol `kernel` is the number of the iteration; then symbol `count` is how many there were.
+  LAMINA_LOOP,
+  /// Runs the next `body` steps when the bool that its reference points at is true, else the `otherwise` after those.
+  LAMINA_BRANCH,
+  /// Sets symbol `kernel` to the i64 that its reference points at.
+  LAMINA_SIZE,
+  LAMINA_STEP_KIND_END
+};
+
+/// The references that a loop has, in this order.
+enum lamina_loop_operands { LAMINA_LOOP_LIMIT = 1, LAMINA_LOOP_CONDITION = 2, LAMINA_LOOP_NEXT = 4 };
+
+/// A kernel call, or what controls the steps after it; `tiles` and `scratch` (bytes a thread) are expressions, `sizes`
+/// lists expressions.
 struct lamina_step {
-  uint32_t kernel, tiles, scratch, reserved;
+  uint32_t kind, kernel, tiles, scratch, body, otherwise, count, operands;
   struct lamina_list references, sizes;
   struct lamina_span label;
   uint64_t picoseconds_per_tile;

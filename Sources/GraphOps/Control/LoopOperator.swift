@@ -116,7 +116,7 @@ package struct LoopOperator: Operation {
     let trips: LoopControl.Trips =
       length.map { .exactly($0) }
       ?? .until(
-        limit: types.operands[0] == nil ? nil : 0, condition: types.operands[1] == nil ? nil : 1, bound: nil, size: count)
+        limit: types.operands[0] == nil ? nil : 0, condition: types.operands[1] == nil ? nil : 1, size: count)
     return .control(.loop(LoopControl(body: body.graph, inputs: inputs, outputs: outputs, trips: trips)))
   }
 

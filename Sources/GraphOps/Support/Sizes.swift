@@ -16,9 +16,12 @@ func staticSizes(_ dims: [Dim], for name: String) throws(TypeError) -> [Int] {
 }
 
 extension Dim {
-  /// What is known of the value when every named size is at least 1.
+  /// What is known of the value when every named size is at least 1, and run-time sizes at least 0.
   var positiveBounds: (low: Int?, high: Int?) {
-    bounds(Dictionary(symbols.map { ($0, Symbol.unbounded) }, uniquingKeysWith: { first, _ in first }))
+    bounds(
+      Dictionary(
+        symbols.map { ($0, ($0.hasPrefix("_") ? 0 : Symbol.unbounded.lowerBound)...Symbol.unbounded.upperBound) },
+        uniquingKeysWith: { first, _ in first }))
   }
 
   /// Whether `a ≤ b` whatever the names stand for.
