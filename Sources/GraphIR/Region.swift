@@ -83,8 +83,8 @@ package func bindSizes(of type: TensorType, to found: TensorType, _ sizes: inout
 }
 
 extension GraphBuilder {
-  /// Adds the nodes of a region, its inputs standing for operands, and returns its outputs. Sizes that the region itself
-  /// makes get names of their own.
+  /// Adds the nodes of a region, its inputs standing for operands, and returns its outputs. Names and origins come along;
+  /// sizes that the region itself makes get names of their own.
   package mutating func inline(_ region: Graph, _ operands: [ValueID]) throws(TypeError) -> [ValueID] {
     guard operands.count == region.inputs.count else {
       throw TypeError("'\(region.name)' takes \(region.inputs.count) operands, found \(operands.count)")
@@ -100,10 +100,16 @@ extension GraphBuilder {
     }
     var known = [ValueID?](repeating: nil, count: region.values.count)
     for (input, operand) in zip(region.inputs, operands) { known[input.index] = operand }
+    let outside = origin
+    defer { origin = outside }
     for node in region.nodes {
+      origin = node.origin == Origin() ? outside : node.origin
       let results = try emitAny(
         node.operation.substituting(renamed), node.operands.map { $0.flatMap { known[$0.index] } })
-      for (old, new) in zip(node.results, results) { known[old.index] = new }
+      for (old, new) in zip(node.results, results) {
+        known[old.index] = new
+        if let name = region[old].name, graph[new].name == nil { setName(name, of: new) }
+      }
     }
     return region.outputs.compactMap { known[$0.value.index] }
   }

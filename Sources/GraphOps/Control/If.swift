@@ -73,7 +73,7 @@ package struct If: Operation {
         let region = condition != 0 ? branch.thenBranch.graph : branch.elseBranch.graph
         return try context.builder.inline(region, context.operands.dropFirst().compactMap { $0 })
       },
-      constantsMoveInto(If.self, from: 1) { branch, builder, captures throws(TypeError) in
+      constantsMoveInto(If.self, from: { _ in 1 }) { branch, builder, captures throws(TypeError) in
         var moved = branch
         moved.thenBranch = SharedGraph(try withConstants(branch.thenBranch.graph, builder, captures, from: 0))
         moved.elseBranch = SharedGraph(try withConstants(branch.elseBranch.graph, builder, captures, from: 0))

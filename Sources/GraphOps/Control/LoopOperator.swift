@@ -131,7 +131,7 @@ package struct LoopOperator: Operation {
 
   package static var rules: [Rule] {
     [
-      constantsMoveInto(LoopOperator.self, from: { loop, _ in 2 + loop.carried }) { loop, builder, captures throws(TypeError) in
+      constantsMoveInto(LoopOperator.self, from: { loop in 2 + loop.carried }) { loop, builder, captures throws(TypeError) in
         var moved = loop
         moved.body = SharedGraph(try withConstants(loop.body.graph, builder, captures, from: 2 + loop.carried))
         return moved

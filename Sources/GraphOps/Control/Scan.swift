@@ -180,7 +180,7 @@ package struct Scan: Operation {
 
   package static var rules: [Rule] {
     [
-      constantsMoveInto(Scan.self, from: { scan, _ in scan.carried + scan.inputCount }) {
+      constantsMoveInto(Scan.self, from: { scan in scan.carried + scan.inputCount }) {
         scan, builder, captures throws(TypeError) in
         var moved = scan
         moved.body = SharedGraph(

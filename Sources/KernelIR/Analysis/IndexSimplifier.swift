@@ -105,7 +105,8 @@ package struct IndexSimplifier {
     case .binary(.and, let a, let b) where e.dtype == .bool:
       let first = simplify(a)
       var inner = self
-      inner.add(fact: first)
+      // Both sides are evaluated: loads in the second need their own guards.
+      if b.loads.isEmpty { inner.add(fact: first) }
       result = first && inner.simplify(b)
     case .binary(let function, let a, let b) where function.isComparison && a.dtype == .i64:
       result = compare(function, polynomial(a), polynomial(b))
@@ -116,7 +117,8 @@ package struct IndexSimplifier {
     return result
   }
 
-  /// An offset and its guard; the offset matters only where the guard holds.
+  /// An offset and its guard; the offset matters only where the guard holds. It is evaluated everywhere, though, so that
+  /// loads in it need their own guards.
   package mutating func simplify(offset: Expr, guard condition: Expr?) -> (offset: Expr, guard: Expr?) {
     guard let condition else { return (simplify(offset), nil) }
     let newCondition = simplify(condition)
@@ -124,7 +126,7 @@ package struct IndexSimplifier {
       return (value == 0 ? .int(0) : simplify(offset), value == 0 ? .bool(false) : nil)
     }
     var inner = self
-    inner.add(fact: newCondition)
+    if offset.loads.isEmpty { inner.add(fact: newCondition) }
     return (inner.simplify(offset), newCondition)
   }
 
