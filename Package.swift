@@ -166,7 +166,7 @@ let package = Package(
     tests("BinaryTests", of: ["ExecutableLinker", "PlanIR", "TensorCore", "GraphSupport"]),
     tests("ONNXImportTests", of: ["ONNXImport", "GraphInterpreter", "GraphIR", "TensorCore", "GraphSupport"]),
     tests("OpenBLASTests", of: ["OpenBLAS", "TestKit"]),
-    tests("RuntimeTests", of: ["LaminaRuntime", "CLaminaRuntime", "PlanIR", "TensorCore"]),
+    tests("RuntimeTests", of: ["LaminaRuntime", "CLaminaRuntime", "PlanIR", "TensorCore", "GraphSupport"]),
     tests(
       "GraphLoweringTests",
       of: [

@@ -388,9 +388,11 @@ struct Fusion {
       // Everything that the kernel would hold has to be read in place, and nothing else may depend on it.
       var isInPlace = true
       for output in made {
-        scope.bound[output] = { [dtype = graph.type(output).dtype] place in
+        // A local, because arithmetic on a constant could fold other reads away.
+        let element = Expr.local(scope.local("x", graph.type(output).dtype.computeType))
+        scope.bound[output] = { place in
           if place != index { isInPlace = false }
-          return .constant(1, dtype)
+          return element
         }
       }
       _ = scope.compute(value, at: index)

@@ -116,6 +116,8 @@ package final class Expr: Hashable, Sendable {
     return nil
   }
 
+  var isLoad: Bool { if case .load = kind { true } else { false } }
+
   package var isZero: Bool { integerValue == 0 || realValue == 0 }
 
   // MARK: Nodes

@@ -213,9 +213,7 @@ package struct ControlGraph: Sendable, CustomStringConvertible {
     let scores = graph.input("scores", TensorType(.f32, [2, 3, n]))
     var suppression = NonMaxSuppression()
     (suppression.limit, suppression.overlap, suppression.score) = (4, 0.3, 0.2)
-    suppression.count = graph.runtimeSize(
-      near: "boxes", atMost: suppression.bound(boxes: graph.type(boxes), scores: graph.type(scores)))
-    let rows = try graph.emit(suppression, boxes, scores)
+    let rows = try graph.emitSized(suppression, [boxes, scores])[0]
     graph.output("rows", rows)
     graph.output("picked", try graph.emit(GatherND(), scores, rows))
     var random = SampleSource(seed: 6)

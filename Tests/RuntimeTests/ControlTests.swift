@@ -2,6 +2,7 @@
 // Loops, branches and run-time sizes of a plan image, with kernels written by hand.
 
 import CLaminaRuntime
+import GraphSupport
 import LaminaRuntime
 import PlanIR
 import TensorCore

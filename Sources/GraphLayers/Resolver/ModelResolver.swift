@@ -599,7 +599,7 @@ private struct ModelResolver {
   ) throws(ResolveError) -> [LayerOutput] {
     let operation = try environment.operation(type, call, in: file)
     let inputs = try placed(operands, type.operands, call)
-    let results = try typed(call.nameRange) { (b) throws(TypeError) in try b.emitAny(operation, inputs) }
+    let results = try typed(call.nameRange) { (b) throws(TypeError) in try b.emitSized(operation, inputs) }
     return results.enumerated().map { number, value in
       let slot = number < type.results.count ? type.results[number] : nil
       return LayerOutput(slot.flatMap { $0.kind == .variadic ? nil : $0.name } ?? "\(number)", value)

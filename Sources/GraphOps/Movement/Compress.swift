@@ -6,7 +6,7 @@ import KernelIR
 import TensorCore
 
 /// A constant condition is an attribute; another is the second operand, and `count` the size that it makes.
-package struct Compress: Operation {
+package struct Compress: RuntimeSized {
   package static let name = "Compress"
   package static let summary =
     "The slices of an axis whose condition is 1; without an axis elements of the flattened input."
@@ -31,7 +31,9 @@ package struct Compress: Operation {
     self.axis = axis
   }
 
-  package var definedSizes: [Dim] { (count?.isConstant ?? true) ? [] : count.map { [$0] } ?? [] }
+  package func countBound(_ operands: [TensorType?]) -> Dim? {
+    operands.count > 1 ? operands[1]?.elementCount : nil
+  }
 
   /// The positions that stay.
   private var kept: [Int] { condition.indices.filter { condition[$0] != 0 } }

@@ -6,7 +6,7 @@ import KernelIR
 import TensorCore
 
 /// The limit and the thresholds are attributes: the limit bounds the result.
-package struct NonMaxSuppression: Operation {
+package struct NonMaxSuppression: RuntimeSized {
   package static let name = "NonMaxSuppression"
   package static let summary =
     "Rows (image, class, box) of the boxes that stay, by descending score in each class; ties by the lower box."
@@ -28,11 +28,9 @@ package struct NonMaxSuppression: Operation {
   package var count: Dim?
   package init() {}
 
-  package var definedSizes: [Dim] { (count?.isConstant ?? true) ? [] : count.map { [$0] } ?? [] }
-
-  /// What the number of rows never exceeds.
-  package func bound(boxes: TensorType, scores: TensorType) -> Dim {
-    scores.shape.dropLast().reduce(Dim.smaller(Dim(max(0, limit)), scores.shape.last ?? 0), *)
+  package func countBound(_ operands: [TensorType?]) -> Dim? {
+    guard operands.count > 1, let shape = operands[1]?.shape, let boxes = shape.last else { return nil }
+    return shape.dropLast().reduce(Dim.smaller(Dim(max(0, limit)), boxes), *)
   }
 
   private var selection: SelectBoxes {
@@ -82,7 +80,7 @@ package struct NonMaxSuppression: Operation {
         Reshape(exactly: shape), try builder.emitAny(SortedOrder(descending: true), [flat])[0])
       let stays = try builder.emitAny(selection, [boxes, scores, order])[0]
       let found = try builder.emitAny(TruePositions(), [stays])
-      let room = bound(boxes: builder.type(boxes), scores: builder.type(scores))
+      let room = countBound(types.operands) ?? 0
       let most = try builder.emit(Prefix(room), found[0])
       let positions = try builder.prefixes([most], of: found[1], size)[0]
       func part(_ divisor: Dim, _ modulus: Dim) throws(TypeError) -> ValueID {

@@ -5,7 +5,7 @@ import GraphIR
 import KernelIR
 import TensorCore
 
-package struct NonZero: Operation {
+package struct NonZero: RuntimeSized {
   package static let name = "NonZero"
   package static let summary = "The indices of the elements that are not zero, one column each, in row-major order."
   package static let operands = [Slot("X")]
@@ -16,7 +16,7 @@ package struct NonZero: Operation {
   package init() {}
   package init(count: Dim) { self.count = count }
 
-  package var definedSizes: [Dim] { (count?.isConstant ?? true) ? [] : count.map { [$0] } ?? [] }
+  package func countBound(_ operands: [TensorType?]) -> Dim? { operands.first.flatMap { $0 }?.elementCount }
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
     guard let type = operands[0] else { throw TypeError("'NonZero' needs an operand") }
@@ -61,12 +61,4 @@ package struct NonZero: Operation {
     return Sample(
       NonZero(count: Dim(shape.reduce(1, *))), [TensorType(.f32, shape.map { Dim($0) })], ranges: [0: 1...2])
   }
-}
-
-/// The size that an operator's `count` names.
-func runtimeCount(_ count: Dim?, for name: String) throws(TypeError) -> Dim {
-  guard let count else {
-    throw TypeError("the size of the result of '\(name)' is not known", note: "'count' names a run-time size for it")
-  }
-  return count
 }

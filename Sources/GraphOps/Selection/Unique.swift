@@ -5,7 +5,7 @@ import GraphIR
 import KernelIR
 import TensorCore
 
-package struct Unique: Operation {
+package struct Unique: RuntimeSized {
   package static let name = "Unique"
   package static let summary =
     "The different slices of an axis (without one, elements), where each is first, which each slice is, how many there are."
@@ -28,7 +28,11 @@ package struct Unique: Operation {
     self.count = count
   }
 
-  package var definedSizes: [Dim] { (count?.isConstant ?? true) ? [] : count.map { [$0] } ?? [] }
+  package func countBound(_ operands: [TensorType?]) -> Dim? {
+    guard let type = operands.first.flatMap({ $0 }) else { return nil }
+    guard let axis else { return type.elementCount }
+    return (try? normalized(axis, rank: type.rank, for: Self.name)).map { type.shape[$0] }
+  }
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
     guard let type = operands[0] else { throw TypeError("'Unique' needs an operand") }

@@ -106,7 +106,7 @@ package struct IndexSimplifier {
       let first = simplify(a)
       var inner = self
       // Both sides are evaluated: loads in the second need their own guards.
-      if b.loads.isEmpty { inner.add(fact: first) }
+      if !b.contains(where: \.isLoad) { inner.add(fact: first) }
       result = first && inner.simplify(b)
     case .binary(let function, let a, let b) where function.isComparison && a.dtype == .i64:
       result = compare(function, polynomial(a), polynomial(b))
@@ -126,7 +126,7 @@ package struct IndexSimplifier {
       return (value == 0 ? .int(0) : simplify(offset), value == 0 ? .bool(false) : nil)
     }
     var inner = self
-    if offset.loads.isEmpty { inner.add(fact: newCondition) }
+    if !offset.contains(where: \.isLoad) { inner.add(fact: newCondition) }
     return (inner.simplify(offset), newCondition)
   }
 

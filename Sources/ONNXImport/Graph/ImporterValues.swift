@@ -11,7 +11,7 @@ extension GraphImporter {
 
   /// Adds a node and returns its results.
   mutating func emitAll(_ operation: any Operation, _ operands: [ValueID?]) throws(TypeError) -> [ValueID] {
-    let results = try builder.emitAny(operation, operands)
+    let results = try builder.emitSized(operation, operands)
     if let first = results.first, let producer = builder.graph[first].producer { known.learn(builder.graph[producer], in: builder.graph) }
     return results
   }

@@ -20,6 +20,7 @@ enum OperatorTable {
     "BatchNormalization": batchNormalization,
     "Cast": cast,
     "Clip": clip,
+    "Compress": compress,
     "Concat": concat,
     "Constant": constant,
     "ConstantOfShape": constantOfShape,
@@ -36,6 +37,7 @@ enum OperatorTable {
     "LogSoftmax": softmaxLike(LogSoftmax.self),
     "Loop": loop,
     "Mul": legacyBroadcast(Mul()),
+    "NonMaxSuppression": nonMaxSuppression,
     "OneHot": oneHot,
     "Or": legacyBroadcast(Or()),
     "PRelu": prelu,
@@ -48,19 +50,18 @@ enum OperatorTable {
     "Split": split,
     "Sub": legacyBroadcast(Sub()),
     "Tile": tile,
+    "TopK": topK,
     "Xor": legacyBroadcast(Xor()),
   ]
 
   /// The names of ONNX's operands where some of them are attributes here.
   static let operandNames: [String: [String]] = {
     var names = [
-      "Compress": ["input", "condition"],
       "CumSum": ["x", "axis"],
       "Expand": ["input", "shape"],
       "Reshape": ["data", "shape"],
       "Slice": ["data", "starts", "ends", "axes", "steps"],
       "Squeeze": ["data", "axes"],
-      "TopK": ["X", "K"],
       "Trilu": ["input", "k"],
       "Unsqueeze": ["data", "axes"],
     ]
