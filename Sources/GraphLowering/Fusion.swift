@@ -362,74 +362,8 @@ struct Fusion {
       guard case .pointwise = state.lowerings[id.index] else { continue }
       let outputs = graph[id].results.filter(state.isStored)
       if outputs.isEmpty { continue }
-      owner[id.index] = regions.count
-      if outputs.count == 1, let other = joinable(outputs[0]) {
-        owner[id.index] = other
-        regions[other].nodes.append(id)
-        regions[other].outputs.append(outputs[0])
-      } else {
-        regions.append(Region(kind: .pointwise, nodes: [id], outputs: outputs))
-      }
+      regions.append(Region(kind: .pointwise, nodes: [id], outputs: outputs))
     }
-  }
-
-  /// An elementwise kernel that can compute a value besides its own: one whose result the value reads, everywhere at its
-  /// own index, when nothing in between waits for that kernel.
-  private func joinable(_ value: ValueID) -> Int? {
-    guard state.options.fuses else { return nil }
-    let scope = KernelScope(state)
-    let (_, index) = IndexSpace.over(graph.type(value).shape, scope)
-    let sources = storedSources(of: value)
-    for source in sources {
-      guard let id = graph[source].producer, let region = owner[id.index], case .pointwise = regions[region].kind,
-        regions[region].outputs.count < 4, graph.type(source).shape == graph.type(value).shape
-      else { continue }
-      let made = Set(regions[region].outputs)
-      // Everything that the kernel would hold has to be read in place, and nothing else may depend on it.
-      var isInPlace = true
-      for output in made {
-        // A local, because arithmetic on a constant could fold other reads away.
-        let element = Expr.local(scope.local("x", graph.type(output).dtype.computeType))
-        scope.bound[output] = { place in
-          if place != index { isInPlace = false }
-          return element
-        }
-      }
-      _ = scope.compute(value, at: index)
-      scope.bound = [:]
-      scope.forgetPulled()
-      if isInPlace, !sources.contains(where: { !made.contains($0) && depends($0, on: made) }) { return region }
-    }
-    return nil
-  }
-
-  /// The stored values that a value is computed from.
-  private func storedSources(of value: ValueID) -> [ValueID] {
-    var found: [ValueID] = []
-    var seen: Set<ValueID> = []
-    var frontier = graph.producer(value)?.operands.compactMap { $0 } ?? []
-    while let next = frontier.popLast() {
-      guard seen.insert(next).inserted else { continue }
-      if state.isStored(next) {
-        found.append(next)
-      } else {
-        frontier += graph.producer(next)?.operands.compactMap { $0 } ?? []
-      }
-    }
-    return found
-  }
-
-  /// Whether a value is computed from one of others, however far.
-  private func depends(_ value: ValueID, on others: Set<ValueID>) -> Bool {
-    let first = others.compactMap { graph[$0].producer?.index }.min() ?? 0
-    var seen: Set<ValueID> = []
-    var frontier = [value]
-    while let next = frontier.popLast() {
-      if others.contains(next) { return true }
-      guard let id = graph[next].producer, id.index > first, seen.insert(next).inserted else { continue }
-      frontier += graph[id].operands.compactMap { $0 }
-    }
-    return false
   }
 
   // MARK: Order

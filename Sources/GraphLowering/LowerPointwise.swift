@@ -13,10 +13,6 @@ func lowerPointwise(_ region: Region, _ state: LoweringState) -> LoweredKernel? 
   guard let first = region.outputs.first else { return nil }
   let scope = KernelScope(state)
   let (space, index) = IndexSpace.over(state.graph.type(first).shape, scope)
-  // What another result reads of this one is here already.
-  if region.nodes.count > 1 {
-    for output in region.outputs { scope.bound[output] = { [unowned scope] index in scope.compute(output, at: index) } }
-  }
   let stores = region.outputs.map { scope.store($0, at: index, scope.compute($0, at: index)) }
   let (merged, body) = mergingAxes(space, stores, scope)
   return tiled(merged, body, scope, name: "pointwise")
