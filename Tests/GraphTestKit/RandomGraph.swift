@@ -33,6 +33,7 @@ package struct RandomGraph {
     var maker = RandomGraph(seed: seed, precision)
     let types = OperatorRegistry.all.filter {
       $0.name != "Parameter" && $0.name != "Constant" && $0.accuracy != .random && !excluding.contains($0.name)
+        && !sampledForValues.contains($0.name)
     }
     var tries = 0
     var made = 0
@@ -47,6 +48,10 @@ package struct RandomGraph {
     }
     return maker.finished()
   }
+
+  /// Operators whose samples have a count that holds for the values drawn for them only; `ControlGraph` has them with
+  /// run-time sizes.
+  private static let sampledForValues: Set<String> = ["NonMaxSuppression", "NonZero", "Unique"]
 
   private struct Known {
     var value: ValueID
