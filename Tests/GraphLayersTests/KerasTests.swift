@@ -158,6 +158,43 @@ import Testing
 }
 
 @Suite struct LayerTests {
+  private func values(_ box: String, _ input: String, _ x: Tensor) throws -> Tensor {
+    let text = "graph TD\n    x[\"\(input)\"] --> y[\"\(box)\"]\n"
+    return try #require(try interpret(try KerasCase(name: box, text: text).graph(), inputs: ["x": x])["y"])
+  }
+
+  /// Images of sizes that are not known are resized like others.
+  @Test(arguments: [
+    "UpSampling2D((2, 3), interpolation = bilinear)", "UpSampling2D(2, interpolation = bicubic)",
+    "Resizing(7, 4, interpolation = nearest)", "Resizing(3, 9)", "Resizing(9, 3, interpolation = bicubic)",
+  ]) func namedSizes(_ box: String) throws {
+    let x = try #require(Tensor(.f32, [1, 5, 6, 2], doubles: (0..<60).map { Double($0 * 37 % 19) }))
+    let known = try values(box, "Input(1, 5, 6, 2)", x)
+    let named = try values(box, "Input(N, H, W, 2)", x)
+    #expect(known.shape == named.shape)
+    #expect(zip(known.doubles(), named.doubles()).allSatisfy { abs($0 - $1) < 1e-5 }, "\(named.doubles().prefix(8))")
+  }
+
+  /// The examples of Keras' documentation, which run in TensorFlow only.
+  @Test func integerLookup() throws {
+    func check(_ arguments: String, _ x: [[Int64]], _ expected: [[Double]]) throws {
+      let tensor = try #require(Tensor(.i64, [x.count, x[0].count], integers: x.flatMap { $0 }))
+      let y = try values("IntegerLookup(vocabulary = [12, 36, 1138, 42]\(arguments))", "Input(N, \(x[0].count), i64)", tensor)
+      #expect(zip(y.doubles(), expected.flatMap { $0 }).allSatisfy { abs($0 - $1) < 1e-6 }, "\(arguments): \(y.doubles())")
+      #expect(y.count == expected.flatMap { $0 }.count)
+    }
+    try check("", [[12, 1138, 42], [42, 1000, 36]], [[1, 3, 4], [4, 0, 2]])
+    try check(", num_oov_indices = 2", [[12, 1138, 42], [37, 1000, 36]], [[2, 4, 5], [1, 0, 3]])
+    try check(", mask_token = 0", [[12, 0, 7]], [[2, 0, 1]])
+    try check(", output_mode = one_hot", [[12], [7]], [[0, 1, 0, 0, 0], [1, 0, 0, 0, 0]])
+    let sets: [[Int64]] = [[12, 1138, 42, 42], [42, 7, 36, 7]]
+    try check(", output_mode = multi_hot", sets, [[0, 1, 0, 1, 1], [1, 0, 1, 0, 1]])
+    try check(", output_mode = count", sets, [[0, 1, 0, 1, 2], [2, 0, 1, 0, 1]])
+    try check(
+      ", output_mode = tf_idf, idf_weights = [0.25, 0.75, 0.6, 0.4]", sets, [[0, 0.25, 0, 0.6, 0.8], [1, 0, 0.75, 0, 0.4]])
+    try check(", invert = true", [[1, 3, 4], [4, 0, 2]], [[12, 1138, 42], [42, -1, 36]])
+  }
+
   /// The kernels of Fourier transforms start as Keras starts them.
   @Test(arguments: KerasCase.all.filter { $0.name.contains("STFT") }) func transforms(_ example: KerasCase) throws {
     for parameter in try example.parameters() {

@@ -75,14 +75,12 @@ struct ResizeFilter {
     }
   }
 
-  /// A value with another size of one axis. Both sizes must be known.
+  /// A value with another size of one axis. Sizes that are not known need a plain filter.
   func resized(_ context: inout LayerContext, _ x: ValueID, axis: Int, to size: Dim) throws(TypeError) -> ValueID {
     let type = context.type(x)
     if type.shape[axis] == size { return x }
     guard let old = type.shape[axis].value, let new = size.value, old > 0, new > 0 else {
-      throw TypeError(
-        "'\(layer)' can only interpolate axes of known sizes, found \(type)", operand: 0,
-        note: "give height and width as numbers, or use interpolation = nearest")
+      return try resizedByOperator(&context, x, axis: axis, to: size)
     }
     guard new <= 1 << 16, old <= 1 << 20 else { throw TypeError("'\(layer)' would resize \(old) elements to \(new)") }
     let taps = taps(old, new)
@@ -102,5 +100,28 @@ struct ResizeFilter {
       sum = try sum.map { (s) throws(TypeError) in try context.emit(Add(), s, part) } ?? part
     }
     return sum ?? x
+  }
+
+  private func resizedByOperator(
+    _ context: inout LayerContext, _ x: ValueID, axis: Int, to size: Dim
+  ) throws(TypeError) -> ValueID {
+    var resize = Resize()
+    resize.axes = [axis]
+    resize.sizes = [size]
+    switch kernel {
+    case .nearest: resize.nearestMode = "round_prefer_ceil"
+    case .bilinear: resize.mode = "linear"
+    case .bicubic:
+      resize.mode = "cubic"
+      resize.cubicCoefficient = -0.5
+      resize.excludesOutside = true
+    case .lanczos3, .lanczos5: break
+    }
+    guard kernel != .lanczos3, kernel != .lanczos5, !antialias else {
+      throw TypeError(
+        "'\(layer)' can only interpolate axes of known sizes so, found \(context.type(x))", operand: 0,
+        note: "give height and width as numbers, or use interpolation = bilinear without antialias")
+    }
+    return try context.emit(resize, x)
   }
 }

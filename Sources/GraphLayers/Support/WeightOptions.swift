@@ -48,15 +48,16 @@ extension Layer {
   static func weight(
     _ name: String, _ path: any WritableKeyPath<Self, WeightOptions> & Sendable
   ) -> [Attribute<Self>] {
-    [
+    let what = ["recurrent", "depthwise", "pointwise"].contains(name) ? "\(name) kernel" : name
+    return [
       Attribute(
-        "\(name)_initializer", "how the \(name) starts",
+        "\(name)_initializer", "how the \(what) starts",
         get: { $0[keyPath: path].initializer }, set: { $0[keyPath: path].initializer = $1 }),
       Attribute(
-        "\(name)_regularizer", "what training adds to the loss for the \(name)",
+        "\(name)_regularizer", "what training adds to the loss for the \(what)",
         get: { $0[keyPath: path].regularizer }, set: { $0[keyPath: path].regularizer = $1 }),
       Attribute(
-        "\(name)_constraint", "what training holds the \(name) to",
+        "\(name)_constraint", "what training holds the \(what) to",
         get: { $0[keyPath: path].constraint }, set: { $0[keyPath: path].constraint = $1 }),
     ]
   }

@@ -155,7 +155,25 @@ extension StoredWeight {
   /// A tensor of another shape whose elements are those at given positions of another.
   static func rearranged(_ source: Tensor, to shape: [Int], _ position: (Int) -> Int) throws -> Tensor {
     guard let result = Tensor(zeros: source.dtype, shape) else { throw outOfMemory }
-    for index in 0..<result.count { result.set(index, source.double(position(index))) }
+    let count = result.count
+    func copy<Word: BitwiseCopyable>(_: Word.Type) {
+      let target = result.mutableBytes
+      source.withBytes { bytes in
+        for index in 0..<count {
+          let offset = position(index) * MemoryLayout<Word>.size
+          target.storeBytes(
+            of: bytes.loadUnaligned(fromByteOffset: offset, as: Word.self),
+            toByteOffset: index * MemoryLayout<Word>.size, as: Word.self)
+        }
+      }
+    }
+    switch source.dtype.bits {
+    case 8: copy(UInt8.self)
+    case 16: copy(UInt16.self)
+    case 32: copy(UInt32.self)
+    case 64: copy(UInt64.self)
+    default: for index in 0..<count { result.set(index, source.double(position(index))) }
+    }
     return result
   }
 
