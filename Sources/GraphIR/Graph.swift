@@ -90,6 +90,12 @@ package struct Graph: Sendable {
     Dictionary(symbols.map { ($0.name, $0.range) }, uniquingKeysWith: { first, _ in first })
   }
 
+  /// The ranges of the sizes that the inputs show.
+  package var callerRanges: [String: ClosedRange<Int>] {
+    Dictionary(
+      symbols.filter { $0.bound == nil }.map { ($0.name, $0.range) }, uniquingKeysWith: { first, _ in first })
+  }
+
   /// The types around a node.
   package func types(_ node: Node) -> NodeTypes {
     NodeTypes(operands: node.operands.map { $0.map(type) }, results: node.results.map(type))

@@ -45,8 +45,8 @@ struct Fusion {
   private var owner: [Int?]
   private var regions: [Region] = []
 
-  /// Decides the regions of a graph, in an order in which they can run.
-  static func regions(_ state: LoweringState) -> [Region] {
+  /// Decides the regions of a graph, in an order in which they can run; nil when some wait for each other.
+  static func regions(_ state: LoweringState) -> [Region]? {
     var fusion = Fusion(state)
     fusion.formContractions()
     fusion.formRows()
@@ -368,8 +368,8 @@ struct Fusion {
 
   // MARK: Order
 
-  /// The regions in an order in which everything is written before it is read.
-  private func ordered() -> [Region] {
+  /// The regions in an order in which everything is written before it is read; nil when there is none.
+  private func ordered() -> [Region]? {
     var writer: [ValueID: Int] = [:]
     for (index, region) in regions.enumerated() { for output in region.outputs { writer[output] = index } }
     var sizeWriter: [String: Int] = [:]
@@ -420,7 +420,7 @@ struct Fusion {
         if missing[user] == 0 { ready.append(user) }
       }
     }
-    return order
+    return order.count == regions.count ? order : nil
   }
 }
 

@@ -34,7 +34,7 @@ extension PlanAssembly {
       default: break
       }
     }
-    let regions = Fusion.regions(state)
+    guard let regions = Fusion.regions(state) else { throw InternalError("kernels wait for each other") }
     scope.settle()
     for region in regions {
       let lowered: LoweredKernel?

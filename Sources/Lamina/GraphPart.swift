@@ -24,8 +24,8 @@ package struct GraphPart: Sendable {
   ///
   /// - Parameters:
   ///   - users: What `whole.users()` says.
-  ///   - sizes: Values of all named sizes. They take the place of the names when a name is not the size of an input of
-  ///     this part, as its value would not be known.
+  ///   - sizes: Values of all named sizes, run-time sizes that other nodes make among them. They take the place of the
+  ///     names when a name is not the size of an input of this part, as its value would not be known.
   package init(_ nodes: [Int], of whole: Graph, users: [[NodeID]], sizes: [String: Int]) throws {
     self.nodes = nodes
     origin = nodes.first.map { whole.nodes[$0].origin } ?? Origin()
@@ -44,11 +44,21 @@ package struct GraphPart: Sendable {
         }
       }
     }
+    var made: Set<String> = []
+    for node in nodes { for size in whole.nodes[node].operation.definedSizes { made.formUnion(size.symbols) } }
+    used.subtract(made)
     let isSymbolic =
       used.allSatisfy { shown.contains(Dim(symbol: $0)) }
       && inputs.allSatisfy { whole.type($0).shape.allSatisfy { $0.isConstant || shown.contains($0) } }
     let fixed = isSymbolic ? [:] : sizes.mapValues { Dim($0) }
-    var builder = GraphBuilder(name: "part", symbols: isSymbolic ? whole.symbols.filter { used.contains($0.name) } : [])
+    var builder = GraphBuilder(name: "part")
+    for symbol in whole.symbols {
+      if made.contains(symbol.name) {
+        builder.declare(Symbol(symbol.name, symbol.range, bound: symbol.bound?.substituting(fixed)))
+      } else if isSymbolic, used.contains(symbol.name) {
+        builder.declare(Symbol(symbol.name, symbol.range))
+      }
+    }
     var mapped: [ValueID: ValueID] = [:]
     for id in inputs { mapped[id] = builder.input(GraphPart.inputName(id), whole.type(id).substituting(fixed)) }
     for place in nodes {

@@ -32,13 +32,14 @@ package struct PartComparer {
   private let options: CompileOptions
   private let threads: Int
   private let tolerance: Tolerance
-  private let sizes: [String: Int]
+  /// The values of all named sizes; run-time sizes join them as they are found.
+  private var sizes: [String: Int]
   private let users: [[NodeID]]
   private var values: [ValueID: Tensor] = [:]
   /// Reads of a value that are still to come.
   private var remaining: [Int]
 
-  /// - Parameter sizes: the values of all named sizes.
+  /// - Parameter sizes: the values of all sizes that the inputs show.
   package init(
     _ graph: Graph, inputs: [Tensor], sizes: [String: Int], options: CompileOptions, threads: Int, tolerance: Tolerance
   ) {
@@ -97,6 +98,9 @@ package struct PartComparer {
         difference = PartDifference(part: part, inputs: inputs, value: id, comparison: comparison)
       }
       values[id] = reference
+      for (dim, size) in zip(graph.type(id).shape, reference.shape) {
+        if let name = dim.symbols.first, dim == Dim(symbol: name), sizes[name] == nil { sizes[name] = size }
+      }
     }
     return difference
   }

@@ -73,27 +73,6 @@ private func doubling() throws -> Graph {
     #expect(printGraph(parsed).text == text.text)
   }
 
-  @Test func `a loop's form follows from what is known`() throws {
-    func emit(_ limit: Int?, knownCondition: Bool) throws -> (operation: LoopOperator?, type: TensorType) {
-      var graph = GraphBuilder(name: "main")
-      var body = GraphBuilder(name: "body")
-      _ = body.input("i", TensorType(.i64, []))
-      let condition = body.input("cond", TensorType(.bool, []))
-      let value = body.input("v", pair)
-      body.output("go", knownCondition ? condition : try body.emit(Not(), condition))
-      body.output("v", value)
-      body.output("all", value)
-      let start = graph.input("v", pair)
-      let limit = try limit.map { try graph.constant(try #require(Tensor(.i64, [], integers: [Int64($0)]))) }
-      let results = try graph.emitLoop(body.graph, limit: limit, condition: nil, carried: [start], captures: [])
-      return (graph.graph.producer(results[1])?.operation as? LoopOperator, graph.type(results[1]))
-    }
-    #expect(try emit(4, knownCondition: true).operation?.length == 4)
-    #expect(try emit(4, knownCondition: true).type == TensorType(.f64, [4, 2]))
-    #expect(try emit(4, knownCondition: false).operation?.count != nil)
-    #expect(throws: TypeError.self) { try emit(nil, knownCondition: false) }
-  }
-
   @Test func `an If of a constant is its branch`() throws {
     var random = SampleSource(seed: 3)
     let sample = If.sample(&random)

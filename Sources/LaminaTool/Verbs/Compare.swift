@@ -50,7 +50,7 @@ struct Compare: ParsableCommand {
     let inputs =
       input.isEmpty
       ? try randomInputs(ports, seed: random, dims: smallestSizes(graph)) : try readInputs(input, ports, bound: source.boundInputs)
-    let sizes = try bindSizes(ports, inputs, ranges: graph.ranges)
+    let sizes = try bindSizes(ports, inputs, ranges: graph.callerRanges)
     let tolerance = Tolerance(absolute: atol, relative: rtol)
     let compile = try compileOptions()
 

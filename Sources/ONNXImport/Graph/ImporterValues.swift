@@ -11,6 +11,7 @@ extension GraphImporter {
 
   /// Adds a node and returns its results.
   mutating func emitAll(_ operation: any Operation, _ operands: [ValueID?]) throws(TypeError) -> [ValueID] {
+    if operation is any RuntimeSized, let results = try evaluated(operation, operands) { return results }
     let results = try builder.emitSized(operation, operands)
     if let first = results.first, let producer = builder.graph[first].producer { known.learn(builder.graph[producer], in: builder.graph) }
     return results
@@ -19,6 +20,20 @@ extension GraphImporter {
   /// Adds a node with one result.
   mutating func emit(_ operation: some Operation, _ operands: ValueID?...) throws(TypeError) -> ValueID {
     try emitAll(operation, operands)[0]
+  }
+
+  /// The results of an operator as constants, so that their sizes are numbers; nil when an operand is not known.
+  private mutating func evaluated(
+    _ operation: any Operation, _ operands: [ValueID?]
+  ) throws(TypeError) -> [ValueID]? {
+    let values = operands.map { $0.flatMap { known.constant($0) } }
+    guard zip(operands, values).allSatisfy({ ($0 == nil) == ($1 == nil) }) else { return nil }
+    var results: [ValueID] = []
+    for result in try operation.evaluate(values) {
+      guard let tensor = result.tensor else { throw TypeError("out of memory") }
+      results.append(try constant(tensor))
+    }
+    return results
   }
 
   mutating func constant(_ tensor: Tensor) throws(TypeError) -> ValueID {
