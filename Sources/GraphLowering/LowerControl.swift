@@ -73,11 +73,14 @@ extension PlanAssembly {
   private mutating func loop(_ loop: LoopControl, of node: Node, _ scope: LoweringScope) throws {
     let trips = try self.trips(loop, of: node, scope)
     let mostTrips = try trips.known.map { try bound($0) } ?? Self.endless
-    let counter = try runtimeSymbol(near: "_i", bound: mostTrips - 1)
+    let counter = try runtimeSymbol(near: "_i", bound: Dim.max(mostTrips - 1, 0))
     let iteration = Dim(symbol: counter)
+    let isNeverEmpty = (trips.count.bounds(scope.state.graph.ranges).low ?? 0) >= 1
     /// Where an iteration's slice starts in a whole tensor.
     func slice(_ whole: Plan.Reference, _ type: TensorType, isReversed: Bool) -> Plan.Reference {
-      let position = isReversed ? trips.count - 1 - iteration : iteration
+      // Without an iteration there is no last slice; its place is evaluated all the same.
+      let last = trips.count - 1 - iteration
+      let position = !isReversed ? iteration : isNeverEmpty ? last : Dim.max(last, 0)
       return Plan.Reference(
         whole.space, byteOffset: whole.byteOffset + position * type.elementCount * Dim(type.dtype.size))
     }
@@ -182,7 +185,8 @@ private struct LoopBody {
   init(_ loop: LoopControl, isRead: [Bool], counter: String, mostTrips: Dim) throws {
     let region = loop.body
     var builder = GraphBuilder(name: region.name, symbols: region.symbols)
-    builder.declare(Symbol(counter, 0...max(0, min(mostTrips.value ?? Int(Int32.max), Int(Int32.max))), bound: mostTrips - 1))
+    let highest = max(0, min(mostTrips.value ?? .max, Int(Int32.max)) - 1)
+    builder.declare(Symbol(counter, 0...highest, bound: Dim.max(mostTrips - 1, 0)))
     do throws(TypeError) {
       var operands: [ValueID] = []
       for (input, role) in zip(region.inputs, loop.inputs) {

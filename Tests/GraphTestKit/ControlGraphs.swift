@@ -85,9 +85,12 @@ package struct ControlGraph: Sendable, CustomStringConvertible {
     let turned = try outer.emitAny(LoopOperator(inner.graph, carried: 1, length: 3), [nil, nil, sum, weights])[0]
     outer.output("h", turned)
     outer.output("y", try outer.emit(Sub(), turned, h))
+    // A loop that never runs.
+    outer.output(
+      "z", try outer.emitAny(LoopOperator(inner.graph, carried: 1, length: 0), [nil, nil, sum, weights])[0])
     var scan = Scan(outer.graph, carried: 1, inputs: 1)
     scan.inputDirections = [1]
-    scan.outputAxes = [1]
+    scan.outputAxes = [1, 0]
     var graph = GraphBuilder(name: "nested", symbols: symbols)
     let first = graph.input("h", state)
     let all = graph.input("x", TensorType(.f32, [Dim(symbol: "T"), Dim(symbol: "N"), 5]))
@@ -96,7 +99,8 @@ package struct ControlGraph: Sendable, CustomStringConvertible {
     let results = try graph.emitAny(scan, [first, all, matrix])
     graph.output("h", results[0])
     graph.output("y", results[1])
-    let inputs = [(4, 3), (1, 1), (9, 8), (2, 7)].map { t, n in
+    graph.output("z", results[2])
+    let inputs = [(4, 3), (1, 1), (9, 8), (2, 7), (0, 2)].map { t, n in
       ["h": tensor(&random, [n, 5]), "x": tensor(&random, [t, n, 5])]
     }
     return ControlGraph(description: "nested loops", graph: graph.graph, inputs: inputs)
