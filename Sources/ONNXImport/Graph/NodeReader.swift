@@ -48,6 +48,9 @@ struct NodeReader {
     return attributes[name]
   }
 
+  /// Whether an attribute is this text, without reading it.
+  func hasText(_ name: String, _ text: String) -> Bool { attributes[name]?.text == text }
+
   func has(_ name: String) -> Bool { attributes[name] != nil }
 
   mutating func int(_ name: String) throws(TypeError) -> Int? {

@@ -11,12 +11,11 @@ extension OperatorTable {
     { (importer, node) throws(TypeError) in try translate(type.init(), &importer, &node) }
   }
 
-  /// The same under another name.
-  static func renamed(_ type: any Operation.Type) -> Translation { generic(type) }
-
   /// Fills an operator with the node's attributes and emits it.
+  ///
+  /// - Parameter operands: the operator's operands where they are not the node's.
   static func translate(
-    _ operation: any Operation, _ importer: inout GraphImporter, _ node: inout NodeReader
+    _ operation: any Operation, _ importer: inout GraphImporter, _ node: inout NodeReader, operands given: [ValueID?]? = nil
   ) throws(TypeError) -> [ValueID?] {
     var operation = operation
     let kind = Swift.type(of: operation)
@@ -24,8 +23,8 @@ extension OperatorTable {
     for attribute in attributes where node.unread.contains(attribute.name) {
       if let value = try value(attribute, &node, importer) { try operation.setAttribute(attribute.name, value) }
     }
-    var operands = node.operands
-    if let names = operandNames[kind.name] {
+    var operands = given ?? node.operands
+    if given == nil, let names = operandNames[kind.name] {
       operands = []
       for (number, operand) in node.operands.enumerated() {
         let name = number < names.count ? names[number] : "operand \(number + 1)"

@@ -44,8 +44,8 @@ enum OperatorTable {
     "Pad": pad,
     "Pow": legacyBroadcast(Pow()),
     "Range": range,
+    "Resize": resize,
     "Scan": scan,
-    "Scatter": renamed(ScatterElements.self),
     "Softmax": softmaxLike(Softmax.self),
     "Split": split,
     "Sub": legacyBroadcast(Sub()),
@@ -57,13 +57,27 @@ enum OperatorTable {
   /// The names of ONNX's operands where some of them are attributes here.
   static let operandNames: [String: [String]] = {
     var names = [
+      "AffineGrid": ["theta", "size"],
+      "BlackmanWindow": ["size"],
+      "CenterCropPad": ["input_data", "shape"],
+      "Col2Im": ["input", "image_shape", "block_shape"],
+      "CumProd": ["x", "axis"],
       "CumSum": ["x", "axis"],
+      "DFT": ["input", "dft_length", "axis"],
       "Expand": ["input", "shape"],
+      "HammingWindow": ["size"],
+      "HannWindow": ["size"],
+      "MaxUnpool": ["X", "I", "output_shape"],
+      "MelWeightMatrix": [
+        "num_mel_bins", "dft_length", "sample_rate", "lower_edge_hertz", "upper_edge_hertz",
+      ],
       "Reshape": ["data", "shape"],
       "Slice": ["data", "starts", "ends", "axes", "steps"],
+      "STFT": ["signal", "frame_step", "window", "frame_length"],
       "Squeeze": ["data", "axes"],
       "Trilu": ["input", "k"],
       "Unsqueeze": ["data", "axes"],
+      "Upsample": ["X", "scales"],
     ]
     for reduction in OperatorRegistry.all.map({ $0.name }) where reduction.hasPrefix("Reduce") {
       names[reduction] = ["data", "axes"]
