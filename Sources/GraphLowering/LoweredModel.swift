@@ -15,12 +15,19 @@ package struct ConstantSource: Sendable {
   package var offset: Int
   package var byteCount: Int
 
-  /// Writes its bytes to the zeroed memory at `target`, `byteCount` bytes.
+  /// Writes its bytes to the zeroed memory at `target`, `byteCount` bytes. What was read of a mapped file is given
+  /// back, so that the weights are not in memory twice.
   package func write(to target: UnsafeMutableRawBufferPointer) {
+    defer { tensor.storage.dropPages(tensor.byteOffset..<tensor.byteOffset + tensor.byteCount) }
     if let packing {
-      packing.pack(from: tensor.bytes, size: tensor.dtype.size, to: target)
-    } else {
-      target.copyMemory(from: tensor.bytes)
+      return packing.pack(from: tensor.bytes, size: tensor.dtype.size, to: target)
+    }
+    let step = 1 << 20
+    for start in stride(from: 0, to: tensor.byteCount, by: step) {
+      let end = min(start + step, tensor.byteCount)
+      UnsafeMutableRawBufferPointer(rebasing: target[start..<end])
+        .copyMemory(from: UnsafeRawBufferPointer(rebasing: tensor.bytes[start..<end]))
+      tensor.storage.dropPages(tensor.byteOffset + start..<tensor.byteOffset + end)
     }
   }
 }

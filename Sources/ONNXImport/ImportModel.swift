@@ -10,29 +10,32 @@ import TensorCore
 package func importModel(_ path: String, _ options: ImportOptions = ImportOptions()) throws -> ImportedModel {
   let file = try ONNXFile(path)
   var bound: Set<String> = []
+  var assumesInside = false
   var isSpecialised = false
   while true {
-    let session = ImportSession(file, options, bound: bound, isSpecialised: isSpecialised)
+    let session = ImportSession(
+      file, options, bound: bound, assumesInside: assumesInside, isSpecialised: isSpecialised)
     var importer = GraphImporter(session, name: file.model.graph?.name ?? "")
     let graph = importer.importMain()
     if !session.failed {
       return ImportedModel(
-        graph: graph, parameters: importer.parameters, nodes: importer.nodes, warnings: [],
+        graph: graph, parameters: importer.parameters, nodes: importer.nodes, warnings: session.warnings,
         boundInputs: bound.union(options.constants.keys))
     }
-    // A run knows its inputs: values that decide shapes first, then sizes. Each turn knows more than the one before.
-    if let run = options.run {
-      let more = session.neededInputs.filter { !bound.contains($0) && run.isGiven($0, false) }
-      if !more.isEmpty {
-        bound.formUnion(more)
-        continue
-      }
-      if !isSpecialised {
-        isSpecialised = true
-        continue
-      }
+    // Each attempt knows more than the one before: values of the run that decide shapes, then that slices lie inside
+    // their axes, and last the sizes of the run instead of names.
+    let more = session.neededInputs.filter { !bound.contains($0) && options.run?.isGiven($0, false) == true }
+    if !more.isEmpty {
+      bound.formUnion(more)
+    } else if session.hasUnsupported {
+      throw DiagnosticsError(session.findings)
+    } else if !assumesInside && !graph.symbols.isEmpty {
+      assumesInside = true
+    } else if options.run != nil && !isSpecialised {
+      (assumesInside, isSpecialised) = (false, true)
+    } else {
+      throw DiagnosticsError(session.findings)
     }
-    throw DiagnosticsError(session.findings)
   }
 }
 

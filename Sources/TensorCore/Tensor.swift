@@ -6,13 +6,17 @@
 /// Bytes with an owner. They are written only by whoever made them, before anybody else sees them.
 package final class TensorStorage: @unchecked Sendable {
   package let bytes: UnsafeMutableRawBufferPointer
+  /// Whether the bytes are a mapped file, whose pages may go and come back.
+  package let isMappedFile: Bool
   private let release: @Sendable (UnsafeMutableRawBufferPointer) -> Void
 
   /// Takes bytes over; `release` runs once, when nobody uses them any more.
   package init(
-    adopting bytes: UnsafeMutableRawBufferPointer, release: @escaping @Sendable (UnsafeMutableRawBufferPointer) -> Void
+    adopting bytes: UnsafeMutableRawBufferPointer, isMappedFile: Bool = false,
+    release: @escaping @Sendable (UnsafeMutableRawBufferPointer) -> Void
   ) {
     self.bytes = bytes
+    self.isMappedFile = isMappedFile
     self.release = release
   }
 

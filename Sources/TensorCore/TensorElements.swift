@@ -10,12 +10,31 @@
 #endif
 
 extension TensorStorage {
+  /// From here on zeroed bytes are pages of their own, which cost nothing until they are written.
+  private static let mappedByteCount = 1 << 20
+
   /// Zeroed bytes, 64-byte aligned; nil when memory is short.
   package convenience init?(zeros byteCount: Int) {
+    if byteCount >= Self.mappedByteCount {
+      let pages = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+      guard let pages, pages != MAP_FAILED else { return nil }
+      self.init(adopting: UnsafeMutableRawBufferPointer(start: pages, count: byteCount)) { munmap($0.baseAddress, $0.count) }
+      return
+    }
     var pointer: UnsafeMutableRawPointer?
     guard posix_memalign(&pointer, 64, Swift.max(byteCount, 64)) == 0, let pointer else { return nil }
     memset(pointer, 0, Swift.max(byteCount, 64))
     self.init(adopting: UnsafeMutableRawBufferPointer(start: pointer, count: byteCount)) { free($0.baseAddress) }
+  }
+
+  /// Gives the memory of a mapped file's whole pages in a range back; reading them again reads the file.
+  package func dropPages(_ range: Range<Int>) {
+    guard isMappedFile, let base = bytes.baseAddress else { return }
+    let page = sysconf(Int32(_SC_PAGESIZE))
+    guard page > 0 else { return }
+    let first = (UInt(bitPattern: base) + UInt(range.lowerBound) + UInt(page) - 1) / UInt(page) * UInt(page)
+    let end = (UInt(bitPattern: base) + UInt(min(range.upperBound, bytes.count))) / UInt(page) * UInt(page)
+    if first < end, let start = UnsafeMutableRawPointer(bitPattern: first) { madvise(start, Int(end - first), MADV_DONTNEED) }
   }
 }
 

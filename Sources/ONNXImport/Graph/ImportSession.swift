@@ -13,8 +13,12 @@ final class ImportSession {
   let bound: Set<String>
   /// Whether the sizes of the given inputs take the place of names.
   let isSpecialised: Bool
+  /// Whether slices up to a named size are taken to lie inside their axis.
+  let assumesInside: Bool
   let functions: [FunctionKey: FunctionProto]
 
+  /// Named sizes and what they are taken not to exceed.
+  var assumptions: [String: Int] = [:]
   /// Inputs whose values would let more of the model be understood.
   var neededInputs: Set<String> = []
   private(set) var diagnostics: [Diagnostic] = []
@@ -35,7 +39,10 @@ final class ImportSession {
   /// More errors than this help nobody.
   private static let errorLimit = 50
 
-  init(_ file: ONNXFile, _ options: ImportOptions, bound: Set<String>, isSpecialised: Bool) {
+  init(
+    _ file: ONNXFile, _ options: ImportOptions, bound: Set<String>, assumesInside: Bool, isSpecialised: Bool
+  ) {
+    self.assumesInside = assumesInside
     self.file = file
     self.options = options
     self.bound = bound
@@ -43,6 +50,16 @@ final class ImportSession {
     functions = Dictionary(
       file.model.functions.map { (FunctionKey(domain: normalised($0.domain), name: $0.name, overload: $0.overload), $0) },
       uniquingKeysWith: { first, _ in first })
+  }
+
+  var hasUnsupported: Bool { !unsupported.isEmpty }
+
+  /// What the model was taken to be where it does not say.
+  var warnings: [Diagnostic] {
+    assumptions.sorted { $0.key < $1.key }.map { name, limit in
+      Diagnostic(
+        .warning, "assumed-size", "'\(name)' is at most \(limit): a slice of an axis of \(limit) ends there", file: file.path)
+    }
   }
 
   var failed: Bool { !diagnostics.isEmpty || !unsupported.isEmpty }

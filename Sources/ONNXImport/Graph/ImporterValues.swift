@@ -42,6 +42,15 @@ extension GraphImporter {
     return id
   }
 
+  /// Takes a named size not to exceed a number.
+  mutating func assume(_ name: String, atMost limit: Int) {
+    let range = builder.graph.ranges[name] ?? Symbol.unbounded
+    guard limit < range.upperBound, limit >= range.lowerBound else { return }
+    builder.declare(Symbol(name, range.lowerBound...limit))
+    known.ranges = builder.graph.ranges
+    session.assumptions[name] = min(limit, session.assumptions[name] ?? limit)
+  }
+
   // MARK: Operands that must be known
 
   /// The integers of an operand, names included. Where they are not known the inputs that decide them are noted.

@@ -46,6 +46,7 @@ enum OperatorTable {
     "Range": range,
     "Resize": resize,
     "Scan": scan,
+    "Slice": slice,
     "Softmax": softmaxLike(Softmax.self),
     "Split": split,
     "Sub": legacyBroadcast(Sub()),

@@ -23,6 +23,39 @@ extension OperatorTable {
     return try importer.emitAll(split, [try node.required(0)])
   }
 
+  /// The first `n` elements of a longer axis, `n` a size with a name, are the smaller of both numbers. What follows
+  /// mostly needs `n` itself, and then the model holds for `n` up to the axis: an attempt that failed without says so.
+  static let slice: Translation = { (importer, node) throws(TypeError) in
+    guard importer.session.assumesInside, node.version >= 10, let ends = node.operand(2) else {
+      return try translate(Slice(), &importer, &node)
+    }
+    var data = try node.required(0)
+    let (starts, limits) = (try importer.dims(try node.required(1), "starts"), try importer.dims(ends, "ends"))
+    let axes = try node.operand(3).map { axes throws(TypeError) in try importer.ints(axes, "axes") } ?? Array(starts.indices)
+    let steps = try node.operand(4).map { steps throws(TypeError) in try importer.ints(steps, "steps") } ?? starts.map { _ in 1 }
+    guard limits.count == starts.count, axes.count == starts.count, steps.count == starts.count else {
+      return try translate(Slice(), &importer, &node)
+    }
+    var rest = Slice()
+    for entry in starts.indices {
+      let type = importer.type(data)
+      let axis = axes[entry] < 0 ? axes[entry] + type.rank : axes[entry]
+      if type.shape.indices.contains(axis), let size = type.shape[axis].value, starts[entry] == 0, steps[entry] == 1,
+        let name = limits[entry].symbols.first, limits[entry] == Dim(symbol: name)
+      {
+        importer.assume(name, atMost: size)
+        let first = try importer.emit(NumberRange(count: limits[entry], .i64))
+        data = try importer.emit(Gather(axis: axis), data, first)
+      } else {
+        rest.starts.append(starts[entry])
+        rest.ends.append(limits[entry])
+        rest.axes.append(axis)
+        rest.steps.append(steps[entry])
+      }
+    }
+    return [rest.starts.isEmpty ? data : try importer.emit(rest, data)]
+  }
+
   /// In operator set 1 the operands are the number of copies and their axis.
   static let tile: Translation = { (importer, node) throws(TypeError) in
     let (x, repeats) = (try node.required(0), try importer.dims(try node.required(1), "repeats"))

@@ -180,6 +180,8 @@ extension TensorStorage {
   /// A mapped file's bytes, for as long as a tensor uses them.
   convenience init(_ mapping: FileMapping) {
     // The pages are read-only; nobody writes to the storage of a tensor that already has its values.
-    self.init(adopting: UnsafeMutableRawBufferPointer(mutating: mapping.bytes)) { _ in withExtendedLifetime(mapping) {} }
+    self.init(adopting: UnsafeMutableRawBufferPointer(mutating: mapping.bytes), isMappedFile: true) { _ in
+      withExtendedLifetime(mapping) {}
+    }
   }
 }
