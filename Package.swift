@@ -164,7 +164,9 @@ let package = Package(
       swiftSettings: llvmSwift),
     tests("KernelIRTests", of: ["TestKit", "KernelIR", "TensorCore", "GraphSupport"]),
     tests("BinaryTests", of: ["ExecutableLinker", "PlanIR", "TensorCore", "GraphSupport"]),
-    tests("ONNXImportTests", of: ["ONNXImport", "GraphInterpreter", "GraphIR", "TensorCore", "GraphSupport"]),
+    tests(
+      "ONNXImportTests",
+      of: ["Lamina", "ONNXImport", "GraphInterpreter", "GraphLayers", "GraphIR", "TensorCore", "GraphSupport"]),
     tests("OpenBLASTests", of: ["OpenBLAS", "TestKit"]),
     tests("RuntimeTests", of: ["LaminaRuntime", "CLaminaRuntime", "PlanIR", "TensorCore", "GraphSupport"]),
     tests(

@@ -81,14 +81,11 @@ package struct Reproducer {
 
   private mutating func operatorBox(_ node: Node, _ number: Int) throws {
     let type = Swift.type(of: node.operation)
-    let defaults = Dictionary(
-      type.attributeDescriptions.map { ($0.name, $0.defaultValue) }, uniquingKeysWith: { first, _ in first })
-    var arguments: [String] = []
-    for (name, value) in node.operation.attributeValues where defaults[name] != value {
-      guard let text = Reproducer.text(value) else {
-        throw DiagnosticsError("cannot-reproduce", "attribute '\(name)' of '\(type.name)' cannot be written in a .graph file")
-      }
-      arguments.append("\(name) = \(text)")
+    let arguments: [String]
+    do throws(TypeError) {
+      arguments = try argumentTexts(node.operation)
+    } catch {
+      throw DiagnosticsError("cannot-reproduce", error.message)
     }
     // The output keeps the name that the report uses.
     let result = node.results.count == 1 ? part.graph.outputs.first { $0.value == node.results[0] }?.name : nil
@@ -103,25 +100,6 @@ package struct Reproducer {
     }
     for (place, value) in node.results.enumerated() {
       names[value] = (box, node.results.count == 1 ? nil : place < type.results.count ? type.results[place].name : "\(place)")
-    }
-  }
-
-  /// An attribute's value in the language; nil for those it has no words for.
-  private static func text(_ value: AttributeValue) -> String? {
-    switch value {
-    case .none: "none"
-    case .bool(let flag): "\(flag)"
-    case .int(let number): "\(number)"
-    case .float(let number): number.isFinite ? "\(number)" : nil
-    case .string(let text): text.contains("'") || text.contains("\"") ? nil : "'\(text)'"
-    case .dim(let dim): dim.description
-    case .dtype(let dtype): dtype.name
-    case .ints(let list): "[\(list.map { "\($0)" }.joined(separator: ", "))]"
-    case .dims(let list): "[\(list.map(\.description).joined(separator: ", "))]"
-    case .floats(let list):
-      list.allSatisfy(\.isFinite) ? "[\(list.map { "\($0)" }.joined(separator: ", "))]" : nil
-    case .strings(let list): "[\(list.map { "'\($0)'" }.joined(separator: ", "))]"
-    case .tensor, .graph: nil
     }
   }
 }

@@ -32,6 +32,10 @@ struct Environment {
       var values: [AttributeValue] = []
       for item in items { values.append(try value(item, in: file)) }
       return try list(values, at: expression, in: file)
+    case .call(let call) where call.arguments.count == 2 && (call.name == "min" || call.name == "max"):
+      guard let a = Dim(try value(call.arguments[0].value, in: file)), let b = Dim(try value(call.arguments[1].value, in: file))
+      else { fallthrough }
+      return (call.name == "min" ? Dim.min(a, b) : Dim.max(a, b)).attributeValue
     case .call:
       // Objects such as RandomNormal(stddev = 0.1) are kept as written.
       return .string(file.source.text(expression.range))

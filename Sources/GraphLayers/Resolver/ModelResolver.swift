@@ -334,7 +334,7 @@ private struct ModelResolver {
     default: break
     }
     if call.name.hasPrefix("onnx."), let type = OperatorRegistry.operation(named: String(call.name.dropFirst(5))) {
-      return try operation(type, call, file, environment, operands)
+      return try operation(type, call, file, environment, operands, path: path)
     }
     if let type = LayerRegistry.layer(named: call.name) {
       return try layer(type, call, file, environment, operands, path: path)
@@ -342,7 +342,9 @@ private struct ModelResolver {
     if let (owner, subgraph) = file.subgraph(named: call.name), owner.isModel(subgraph) {
       return try block(call, owner, subgraph, file, environment, operands, path: path, depth: depth)
     }
-    if let type = OperatorRegistry.operation(named: call.name) { return try operation(type, call, file, environment, operands) }
+    if let type = OperatorRegistry.operation(named: call.name) {
+      return try operation(type, call, file, environment, operands, path: path)
+    }
     if isFormula(expression, operands: Set(names.keys)) {
       return [LayerOutput("output", try formula(expression, file, environment, names))]
     }
@@ -594,9 +596,26 @@ private struct ModelResolver {
     }
   }
 
+  /// An operator. An operand may be written in the box: `Conv(W = Parameter(8, 3, 3, 3))` is named `box/W`.
   private mutating func operation(
-    _ type: any Operation.Type, _ call: Call, _ file: GraphFile, _ environment: Environment, _ operands: [LayerInput]
+    _ type: any Operation.Type, _ call: Call, _ file: GraphFile, _ environment: Environment, _ operands: [LayerInput],
+    path: String
   ) throws(ResolveError) -> [LayerOutput] {
+    var call = call
+    var operands = operands
+    for argument in call.arguments {
+      guard let name = argument.name, type.operands.contains(where: { $0.name == name && $0.kind != .variadic }),
+        case .call(let leaf) = argument.value.kind
+      else { continue }
+      let value: LayerOutput
+      switch leaf.name {
+      case "Constant": value = try constant(leaf, file, environment)
+      case "Parameter": value = try parameter(leaf, file, environment, path: "\(path)/\(name)")
+      default: continue
+      }
+      operands.append(LayerInput(name, value.value))
+      call.arguments.removeAll { $0.name == name && $0.value.range == argument.value.range }
+    }
     let operation = try environment.operation(type, call, in: file)
     let inputs = try placed(operands, type.operands, call)
     let results = try typed(call.nameRange) { (b) throws(TypeError) in try b.emitSized(operation, inputs) }

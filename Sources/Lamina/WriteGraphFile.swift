@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes an imported model as a `.graph` file and its weights.
+
+import GraphIR
+import GraphLayers
+import GraphOptimizer
+import GraphSupport
+import TensorCore
+import TensorFiles
+
+/// What was written.
+package struct WrittenGraph: Sendable {
+  package var path: String
+  /// Nil for a model without weights.
+  package var weightsPath: String?
+  package var boxCount: Int
+  package var blockCount: Int
+}
+
+/// Writes a model as `path`, which ends in `.graph`, and `.safetensors` beside it. The files mean what the model means,
+/// to the bit: they are read back to see.
+package func writeGraphFile(_ source: ModelSource, to path: String) throws -> WrittenGraph {
+  let stem = path.hasSuffix(".graph") ? String(path.dropLast(6)) : path
+  let weightsPath = "\(stem).safetensors"
+  let named = try GraphPass.rebuild(source.resolved.graph.withPlainSizeNames) { _, _, _ in nil }
+  let boxes = try GraphBoxes(named, tensors: source.weights.tensors)
+  let outputs = Set(boxes.outputIDs)
+  let contents = RepeatedBlocks(boxes.boxes, symbols: named.symbols.map(\.name), outputs: outputs)
+  let file = GraphFileText(
+    contents, of: named, weightsFile: weightsPath.split(separator: "/").last.map(String.init) ?? weightsPath)
+  if !file.tensors.isEmpty { try writeTensors(file.tensors, to: weightsPath) }
+  try AtomicFile.write(file.text, to: path)
+  try check(path, against: named, outputs: boxes.outputIDs)
+  return WrittenGraph(
+    path: path, weightsPath: file.tensors.isEmpty ? nil : weightsPath, boxCount: contents.boxes.count,
+    blockCount: contents.blocks.count)
+}
+
+/// Reads a written file back: what does not read is a fault of the writer.
+private func check(_ path: String, against graph: Graph, outputs: [String]) throws {
+  let read: ModelSource
+  do {
+    read = try ModelSource.load(path)
+  } catch let error as DiagnosticsError {
+    throw InternalError("the written file is refused: \(error.diagnostics.first?.message ?? "")", reproducer: path)
+  }
+  let found = Dictionary(
+    read.graph.outputs.map { ($0.name, read.graph.type($0.value)) }, uniquingKeysWith: { first, _ in first })
+  for (id, output) in zip(outputs, graph.outputs) where found[id] != graph.type(output.value) {
+    throw InternalError(
+      "output '\(id)' of the written file is \(found[id].map(\.description) ?? "missing"), expected \(graph.type(output.value))",
+      reproducer: path)
+  }
+}
+
+extension Graph {
+  /// This graph with names for sizes that a `.graph` file can hold.
+  fileprivate var withPlainSizeNames: Graph {
+    var names = BoxNames(paths: [])
+    var renamed: [String: Dim] = [:]
+    for symbol in symbols {
+      let plain = names.unique(BoxNames.identifier(symbol.name))
+      if plain != symbol.name { renamed[symbol.name] = Dim(symbol: plain) }
+    }
+    if renamed.isEmpty { return self }
+    var graph = substituting(renamed)
+    graph.symbols = symbols.map { symbol in
+      Symbol(renamed[symbol.name]?.symbols.first ?? symbol.name, symbol.range, bound: symbol.bound?.substituting(renamed))
+    }
+    return graph
+  }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// `.graph` files written from models: readable, and the same to the bit.
+
+import Foundation
+import GraphIR
+import GraphInterpreter
+import GraphSupport
+import Lamina
+import ONNXImport
+import TensorCore
+import Testing
+
+@Suite struct WriteTests {
+  /// The written text, after checking that it computes what the model computes.
+  private func written(_ bytes: [UInt8], _ inputs: [Tensor]) throws -> String {
+    let folder = try TemporaryFolder()
+    let source = try ModelSource.load(try folder.write(bytes))
+    let file = try writeGraphFile(source, to: "\(folder.path)/out.graph")
+    let read = try ModelSource.load(file.path)
+    func outputs(_ graph: Graph) throws -> [Tensor] {
+      let names = graph.inputs.map { graph[$0].name ?? "" }
+      let values = try interpret(graph, inputs: Dictionary(uniqueKeysWithValues: zip(names, inputs)))
+      return graph.outputs.compactMap { values[$0.name] }
+    }
+    let (expected, found) = (try outputs(source.graph), try outputs(read.graph))
+    #expect(expected.count == found.count)
+    for (a, b) in zip(expected, found) { #expect(a.isIdentical(to: b)) }
+    return try String(contentsOfFile: file.path, encoding: .utf8)
+  }
+
+  @Test func weightsStandInTheirBoxes() throws {
+    let graph = graph(
+      [
+        node("Conv", ["x", "w", "b"], ["c"], name: "/stem/conv", [("kernel_shape", .ints([1, 1]))]),
+        node("Relu", ["c"], ["y"], name: "/stem/relu"),
+      ],
+      inputs: [valueInfo("x", ["N", "2", "3", "3"])], outputs: ["y"],
+      initializers: [floats("w", [1, 2, 1, 1], [1, 2]), floats("b", [1], [3])])
+    let text = try written(model(graph), [try tensor((0..<18).map { Double($0) }, [1, 2, 3, 3])])
+    #expect(text.contains("conv[\"Conv(W = Parameter(1, 2, 1, 1), B = Constant([3.0]), kernel_shape = [1, 1])\"]"), "\(text)")
+    #expect(text.contains("x[\"Input(N, 2, 3, 3)\"] --> "), "\(text)")
+  }
+
+  @Test func productsWithBiasAreDense() throws {
+    let weights = floats("w", [2, 10], (0..<20).map { Float($0) })
+    let graph = graph(
+      [
+        node("MatMul", ["x", "w"], ["m"], name: "/head/MatMul"), node("Add", ["b", "m"], ["a"]), node("Relu", ["a"], ["y"]),
+      ],
+      inputs: [valueInfo("x", ["N", "2"])], outputs: ["y"],
+      initializers: [weights, floats("b", [10], (0..<10).map { Float($0) })])
+    let text = try written(model(graph), [try tensor([1, -2, 3, 4], [2, 2])])
+    #expect(text.contains("y[\"Dense(10, relu)\"]"), "\(text)")
+  }
+
+  @Test func layersThatRepeatAreABlock() throws {
+    var nodes: [Wire] = []
+    var initializers: [Wire] = []
+    for layer in 0..<4 {
+      initializers.append(floats("w\(layer)", [4, 4], (0..<16).map { Float($0 * (layer + 1)) / 8 }))
+      let input = layer == 0 ? "x" : "s\(layer - 1)"
+      nodes += [
+        node("MatMul", [input, "w\(layer)"], ["m\(layer)"], name: "/layer.\(layer)/MatMul"),
+        node("Add", ["m\(layer)", "shift"], ["a\(layer)"], name: "/layer.\(layer)/shift"),
+        node("Add", ["a\(layer)", input], ["s\(layer)"], name: "/layer.\(layer)/sum"),
+      ]
+    }
+    nodes.append(node("Relu", ["s3"], ["y"]))
+    let graph = graph(
+      nodes, inputs: [valueInfo("x", ["batch size", "4"]), valueInfo("shift", ["batch size", "4"])], outputs: ["y"],
+      initializers: initializers)
+    let inputs = [try tensor([1, 2, 3, 4], [1, 4]), try tensor([4, 3, 2, 1], [1, 4])]
+    let text = try written(model(graph), inputs)
+    #expect(text.contains("Repeat(block(batch_size), 4)"), "\(text)")
+    #expect(text.components(separatedBy: "Dense").count == 2, "\(text)")
+  }
+
+  @Test func namesThatAreNoIdsBecomeTitles() throws {
+    let graph = graph([node("Abs", ["in put"], ["out:0"])], inputs: [valueInfo("in put", ["2"])], outputs: ["out:0", "in put"])
+    let text = try written(model(graph), [try tensor([1, -2])])
+    #expect(text.contains("in_put[\"in put<br/>Input(2)\"]") && text.contains("out_0[\"out:0<br/>Abs\"]"), "\(text)")
+  }
+
+  @Test func constantsAndSharedWeights() throws {
+    let shared = floats("w", [3, 3], (0..<9).map { Float($0) })
+    let graph = graph(
+      [
+        node("MatMul", ["x", "w"], ["a"]), node("MatMul", ["a", "w"], ["b"]), node("Mul", ["half", "b"], ["c"]),
+        node("Gather", ["c", "places"], ["y"], [("axis", .int(1))]), node("Split", ["c"], ["p", "q", "z"], [("axis", .int(1))]),
+      ],
+      inputs: [valueInfo("x", ["2", "3"])], outputs: ["y", "q"],
+      initializers: [shared, floats("half", [], [0.1]), longs("places", [2, 0])])
+    let text = try written(model(graph), [try tensor([1, 2, 3, 4, 5, 6], [2, 3])])
+    #expect(text.contains("Mul(A = Constant(0.1))") && text.contains("indices = Constant([2, 0], i64)"), "\(text)")
+  }
+}
