@@ -22,10 +22,9 @@ package struct WrittenGraph: Sendable {
 package func writeGraphFile(_ source: ModelSource, to path: String) throws -> WrittenGraph {
   let stem = path.hasSuffix(".graph") ? String(path.dropLast(6)) : path
   let weightsPath = "\(stem).safetensors"
-  let named = try GraphPass.rebuild(source.resolved.graph.withPlainSizeNames) { _, _, _ in nil }
+  let named = try GraphPass.rebuild(source.resolved.graph.withPlainSizeNames) { _, _, _, _ in nil }
   let boxes = try GraphBoxes(named, tensors: source.weights.tensors)
-  let outputs = Set(boxes.outputIDs)
-  let contents = RepeatedBlocks(boxes.boxes, symbols: named.symbols.map(\.name), outputs: outputs)
+  let contents = RepeatedBlocks(boxes, symbols: named.symbols.map(\.name))
   let file = GraphFileText(
     contents, of: named, weightsFile: weightsPath.split(separator: "/").last.map(String.init) ?? weightsPath)
   if !file.tensors.isEmpty { try writeTensors(file.tensors, to: weightsPath) }
@@ -56,7 +55,7 @@ private func check(_ path: String, against graph: Graph, outputs: [String]) thro
 extension Graph {
   /// This graph with names for sizes that a `.graph` file can hold.
   fileprivate var withPlainSizeNames: Graph {
-    var names = BoxNames(paths: [])
+    var names = BoxNames()
     var renamed: [String: Dim] = [:]
     for symbol in symbols {
       let plain = names.unique(BoxNames.identifier(symbol.name))

@@ -28,13 +28,13 @@ package func importModel(_ path: String, _ options: ImportOptions = ImportOption
     if !more.isEmpty {
       bound.formUnion(more)
     } else if session.hasUnsupported {
-      throw DiagnosticsError(session.findings)
+      throw DiagnosticsError(session.findings(graph.symbols.map(\.name)))
     } else if !assumesInside && !graph.symbols.isEmpty {
       assumesInside = true
     } else if options.run != nil && !isSpecialised {
       (assumesInside, isSpecialised) = (false, true)
     } else {
-      throw DiagnosticsError(session.findings)
+      throw DiagnosticsError(session.findings(graph.symbols.map(\.name)))
     }
   }
 }

@@ -6,16 +6,20 @@ struct BoxNames {
   /// Words that Mermaid keeps for itself, and names of the front matter's values.
   private static let reserved: Set<String> = [
     "end", "graph", "flowchart", "subgraph", "class", "classdef", "style", "linkstyle", "click", "default", "direction",
-    "href", "call", "input", "constant", "parameter", "repeat", "none", "true", "false",
+    "href", "call", "none", "true", "false",
   ]
 
   private var used: Set<String> = []
-  /// How many paths end in these components.
-  private var endings: [String: Int] = [:]
 
-  /// - Parameter paths: everything that will get a name.
-  init(paths: [String]) {
-    for path in paths { for ending in BoxNames.endings(of: path) { endings[ending, default: 0] += 1 } }
+  /// Names boxes that stand in one scope by the shortest ends of their paths that tell them apart.
+  mutating func name(_ boxes: inout [TextBox]) {
+    var endings: [String: Int] = [:]
+    for box in boxes { for ending in BoxNames.endings(of: box.path) { endings[ending, default: 0] += 1 } }
+    for index in boxes.indices where boxes[index].id.isEmpty {
+      let path = boxes[index].path
+      let ending = BoxNames.endings(of: path).first { endings[$0] == 1 } ?? path
+      boxes[index].id = unique(BoxNames.identifier(ending))
+    }
   }
 
   /// A text as an id: letters, digits and underscores, not starting with a digit.
@@ -38,13 +42,7 @@ struct BoxNames {
   /// The last parts of a path, the shortest first.
   private static func endings(of path: String) -> [String] {
     let parts = path.split(separator: "/")
-    return parts.indices.reversed().prefix(6).map { parts[$0...].joined(separator: "/") }
-  }
-
-  /// An id from the shortest end of a path that no other path has.
-  mutating func id(path: String) -> String {
-    let ending = BoxNames.endings(of: path).first { endings[$0] == 1 } ?? path
-    return unique(BoxNames.identifier(ending))
+    return parts.indices.reversed().map { parts[$0...].joined(separator: "/") }
   }
 
   /// An id for exactly this name, when nothing has it.

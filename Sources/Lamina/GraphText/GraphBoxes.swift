@@ -13,7 +13,8 @@ struct GraphBoxes {
   private let tensors: [String: Tensor]
   private let users: [[NodeID]]
   private let outputs: Set<ValueID>
-  private var names: BoxNames
+  /// The ids that are taken.
+  private(set) var names = BoxNames()
   private(set) var boxes: [TextBox] = []
   /// The ids of the graph's outputs, in their order.
   private(set) var outputIDs: [String] = []
@@ -33,9 +34,8 @@ struct GraphBoxes {
     self.tensors = tensors
     users = graph.users()
     outputs = Set(graph.outputs.map(\.value))
-    names = BoxNames(paths: graph.nodes.map(\.origin.path) + graph.outputs.map(\.name))
+    // Inputs and outputs have the first choice of names.
     for input in graph.inputs { add(input: input) }
-    // Outputs have the first choice of names.
     for output in graph.outputs { outputIDs.append(names.unique(BoxNames.identifier(output.name))) }
     for (place, node) in graph.nodes.enumerated() where !absorbed.contains(place) { add(node, at: place) }
     if !failures.isEmpty { throw DiagnosticsError(failures) }
@@ -49,24 +49,24 @@ struct GraphBoxes {
     sources[input] = (boxes.count, nil)
     boxes.append(
       TextBox(
-        id: id, title: id == name ? nil : name, operation: "Input", arguments: inputArguments(type), results: [type]))
+        path: name, id: id, operation: "Input", arguments: inputArguments(type), results: [type]))
   }
 
   /// An output is a box that nothing reads.
   private mutating func add(output: Graph.Output, _ id: String) {
-    let title = id == output.name ? nil : output.name
     let source = source(of: output.value)
     if boxes[source.box].operation != "Input", boxes[source.box].results.count == 1, users[output.value.index].isEmpty,
       graph.outputs.filter({ $0.value == output.value }).count == 1
     {
       boxes[source.box].id = id
-      boxes[source.box].title = title
+      boxes[source.box].path = output.name
+      boxes[source.box].isOutput = true
       return
     }
     boxes.append(
       TextBox(
-        id: id, title: title, operation: "Identity", edges: [TextBox.Edge(source: source.box, port: source.port)],
-        results: [graph.type(output.value)]))
+        path: output.name, id: id, isOutput: true, operation: "Identity",
+        edges: [TextBox.Edge(source: source.box, port: source.port)], results: [graph.type(output.value)]))
   }
 
   private mutating func add(_ node: Node, at place: Int) {
@@ -92,7 +92,7 @@ struct GraphBoxes {
   private mutating func source(of value: ValueID) -> (box: Int, port: String?) {
     if let source = sources[value] { return source }
     guard let (tensor, name) = leaves[value] else { return (0, nil) }
-    var box = TextBox(id: names.id(path: name), operation: "", results: [tensor.type])
+    var box = TextBox(path: name, operation: "", results: [tensor.type])
     if let text = constantText(tensor) {
       box.operation = text
     } else {
@@ -110,7 +110,7 @@ struct GraphBoxes {
     let type = type(of: node.operation)
     let isLayer = LayerRegistry.layer(named: type.name) != nil
     var box = TextBox(
-      id: "", operation: isLayer ? "onnx.\(type.name)" : type.name, results: node.results.map { graph.type($0) })
+      path: node.origin.path, operation: isLayer ? "onnx.\(type.name)" : type.name, results: node.results.map { graph.type($0) })
     let isVariadic = type.operands.contains { $0.kind == .variadic }
     var edges: [(slot: Int, edge: TextBox.Edge)] = []
     for (slot, operand) in node.operands.enumerated() {
@@ -138,7 +138,7 @@ struct GraphBoxes {
       if !inOrder { edge.operand = type.operands[slot].name }
       return edge
     }
-    append(box, node.origin.path, node.results, resultNames: type.results)
+    append(box, node.results, resultNames: type.results)
   }
 
   /// The slots that edges without a name fill, in order.
@@ -146,9 +146,7 @@ struct GraphBoxes {
     type.operands.indices.filter { slot in !box.arguments.contains { $0.hasPrefix("\(type.operands[slot].name) = ") } }
   }
 
-  private mutating func append(_ box: TextBox, _ path: String, _ results: [ValueID], resultNames: [Slot]) {
-    var box = box
-    box.id = names.id(path: path)
+  private mutating func append(_ box: TextBox, _ results: [ValueID], resultNames: [Slot]) {
     for (number, result) in results.enumerated() {
       let name = number < resultNames.count && resultNames[number].kind != .variadic ? resultNames[number].name : "\(number)"
       sources[result] = (boxes.count, results.count == 1 ? nil : name)
@@ -186,7 +184,6 @@ struct GraphBoxes {
     let units = kernel.shape[1]
     if let bias, bias.shape != [units] { return false }
     var result = node.results[0]
-    var path = node.origin.path
     if node.operation is MatMul, let (place, next) = onlyUser(of: result), next.operation is Add,
       let other = next.operands.first(where: { $0 != result }) ?? nil, let tensor = weight(other), tensor.shape == [units],
       tensor.dtype == kernel.dtype
@@ -203,16 +200,16 @@ struct GraphBoxes {
     }
     if bias == nil { arguments.append("use_bias = false") }
     let source = source(of: x)
-    var box = TextBox(id: "", operation: "Dense", arguments: arguments, results: [graph.type(result)])
+    // `query/MatMul` is the layer `query`.
+    let parts = node.origin.path.split(separator: "/")
+    let isNamed = parts.count > 1 && parts.last.map { $0.hasPrefix("MatMul") || $0.hasPrefix("Gemm") } == true
+    var box = TextBox(
+      path: isNamed ? parts.dropLast().joined(separator: "/") : node.origin.path, operation: "Dense", arguments: arguments,
+      results: [graph.type(result)])
     box.edges = [TextBox.Edge(source: source.box, port: source.port)]
     box.weights = [TextBox.Weight(name: "kernel", tensor: kernel)]
     if let bias { box.weights.append(TextBox.Weight(name: "bias", tensor: bias)) }
-    // `query/MatMul` is the layer `query`.
-    let parts = path.split(separator: "/")
-    if parts.count > 1, let last = parts.last, last.hasPrefix("MatMul") || last.hasPrefix("Gemm") {
-      path = parts.dropLast().joined(separator: "/")
-    }
-    append(box, path, [result], resultNames: [])
+    append(box, [result], resultNames: [])
     return true
   }
 

@@ -16,7 +16,8 @@ struct GraphFileText {
     for box in contents.boxes {
       for weight in box.weights { tensors.append((weight.name.isEmpty ? box.id : "\(box.id)/\(weight.name)", weight.tensor)) }
       for (round, weights) in box.rounds.enumerated() {
-        for (inner, weight) in weights {
+        for (place, weight) in weights {
+          let inner = box.block.map { contents.blocks[$0].boxes[place].id } ?? ""
           tensors.append(("\(box.id)/\(round)/\(inner)" + (weight.name.isEmpty ? "" : "/\(weight.name)"), weight.tensor))
         }
       }
@@ -49,7 +50,7 @@ struct GraphFileText {
     // The last line is a chain that ends in this box.
     var chainEnd: Int?
     for (place, box) in boxes.enumerated() {
-      if box.edges.count == 1, let edge = box.edges.first, edge.source == chainEnd, edge.port == nil, edge.operand == nil,
+      if box.comment == nil, box.edges.count == 1, let edge = box.edges.first, edge.source == chainEnd, edge.port == nil, edge.operand == nil,
         let line = lines.last, line.count + box.text.count + 5 + indent.count <= Self.width
       {
         lines[lines.count - 1] = "\(line) --> \(box.text)"
@@ -57,6 +58,7 @@ struct GraphFileText {
         continue
       }
       chainEnd = nil
+      if let comment = box.comment { lines.append(comment) }
       if box.edges.isEmpty {
         lines.append(box.text)
         chainEnd = place

@@ -9,13 +9,12 @@ struct RepeatedBlocks {
   private(set) var blocks: [TextBlock] = []
   /// The names of the graph's sizes.
   private let symbols: [String]
-  /// Boxes whose results are the graph's.
-  private var outputs: Set<String>
 
   /// Fewer boxes than this read better when they are written out.
   private static let leastBoxes = 3
   /// Sequences longer than this are not looked for; the search takes time with the square of the number of boxes.
   private static let mostBoxes = 6000
+  private static let mostBlocks = 16
 
   /// One sequence found: `count` times `period` boxes from `start` on.
   private struct Run {
@@ -26,13 +25,18 @@ struct RepeatedBlocks {
     var carried: (inner: Int, from: TextBox.Edge)
   }
 
-  init(_ boxes: [TextBox], symbols: [String], outputs: Set<String>) {
-    self.boxes = boxes
+  init(_ found: GraphBoxes, symbols: [String]) {
+    boxes = found.boxes
     self.symbols = symbols
-    self.outputs = outputs
-    guard boxes.count <= Self.mostBoxes else { return }
-    // Blocks are made from the largest to the smallest; what is left may repeat as well.
-    while blocks.count < 16, let run = best() { fold(run) }
+    if boxes.count <= Self.mostBoxes {
+      // Blocks are made from the largest to the smallest; what is left may repeat as well.
+      while blocks.count < Self.mostBlocks, let run = best() { fold(run) }
+    }
+    // Ids are one space for the whole diagram.
+    var names = found.names
+    for block in blocks.indices { _ = names.unique(blocks[block].name) }
+    names.name(&boxes)
+    for block in blocks.indices { names.name(&blocks[block].boxes) }
   }
 
   private func best() -> Run? {
@@ -111,8 +115,7 @@ struct RepeatedBlocks {
       let isRead = boxes[start..<start + period].contains { $0.edges.contains { $0.source == start + offset } }
       if !isRead { return nil }
     }
-    let ids = boxes[start..<start + count * period].map(\.id)
-    if ids.contains(where: { outputs.contains($0) }) { return nil }
+    if boxes[start..<start + count * period].contains(where: \.isOutput) { return nil }
     return Run(start: start, period: period, count: count, carried: carried)
   }
 
@@ -132,7 +135,7 @@ struct RepeatedBlocks {
       let source = boxes[edge.source]
       let type = source.results.count == 1 ? source.results[0] : resultType(source, edge.port)
       return TextBox(
-        id: "\(name)_\(place == 0 ? "x" : "x\(place)")", operation: "Input", arguments: inputArguments(type), results: [type])
+        path: source.path, operation: "Input", arguments: inputArguments(type), results: [type])
     }
     for box in boxes[run.start..<run.start + run.period] {
       var box = box
@@ -154,12 +157,12 @@ struct RepeatedBlocks {
     let last = boxes[run.start + (run.count - 1) * run.period + run.carried.inner]
     let call = parameters.isEmpty ? name : "\(name)(\(parameters.joined(separator: ", ")))"
     var repeated = TextBox(
-      id: "\(name)s", operation: "Repeat", arguments: [call, "\(run.count)"], edges: inputs, results: last.results,
+      path: "\(name)s", operation: "Repeat", arguments: [call, "\(run.count)"], edges: inputs, results: last.results,
       block: blocks.count - 1)
     for round in 0..<run.count {
       repeated.rounds.append(
         (0..<run.period).flatMap { offset in
-          boxes[run.start + round * run.period + offset].weights.map { (boxes[run.start + offset].id, $0) }
+          boxes[run.start + round * run.period + offset].weights.map { (inputs.count + offset, $0) }
         })
     }
     let end = run.start + run.count * run.period

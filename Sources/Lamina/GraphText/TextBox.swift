@@ -21,17 +21,20 @@ struct TextBox {
     var tensor: Tensor
   }
 
-  var id: String
-  /// The name it had, where that is no id.
-  var title: String?
+  /// What it is called in the model; ids are made of the ends of paths.
+  var path: String
+  /// Empty until every box is there; inputs and outputs have theirs at once.
+  var id = ""
+  /// Whether it is one of the model's results.
+  var isOutput = false
   var operation: String
   var arguments: [String] = []
   var weights: [Weight] = []
   var edges: [Edge] = []
   var results: [TensorType] = []
-  /// For a repeated block: its index, and the weights of each round by the box's id in the block.
+  /// For a repeated block: its index, and the weights of each round with the place of their box in the block.
   var block: Int?
-  var rounds: [[(box: String, weight: Weight)]] = []
+  var rounds: [[(box: Int, weight: Weight)]] = []
 
   /// What is the same in boxes that do the same.
   var signature: String {
@@ -43,11 +46,11 @@ struct TextBox {
   var call: String { arguments.isEmpty ? operation : "\(operation)(\(arguments.joined(separator: ", ")))" }
 
   /// The box as it stands in the file.
-  var text: String {
-    let escaped = title.map {
-      $0.replacing("#", with: "#35;").replacing("\"", with: "#quot;").replacing("<", with: "#lt;") + "<br/>"
-    }
-    return "\(id)[\"\(escaped ?? "")\(call)\"]"
+  var text: String { "\(id)[\"\(call)\"]" }
+
+  /// The name of an input or output that is no id.
+  var comment: String? {
+    id == path || !(isOutput || operation == "Input") ? nil : "%% \(id) is '\(path.filter { !$0.isNewline })'"
   }
 }
 

@@ -2,6 +2,7 @@
 // `lamina import`: ONNX models as `.graph` files.
 
 import ArgumentParser
+import GraphLayers
 import GraphSupport
 import Lamina
 import ONNXImport

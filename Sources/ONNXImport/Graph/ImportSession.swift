@@ -79,8 +79,16 @@ final class ImportSession {
   }
 
   /// Everything that is wrong, unsupported operators first.
-  var findings: [Diagnostic] {
-    unsupported.map { operation, nodes in
+  ///
+  /// - Parameter symbols: the sizes that are names.
+  func findings(_ symbols: [String]) -> [Diagnostic] {
+    var diagnostics = diagnostics
+    if !symbols.isEmpty, let last = diagnostics.indices.last, diagnostics[last].id == "import" {
+      let names = symbols.map { "'\($0)'" }.joined(separator: ", ")
+      diagnostics[last].notes.append(
+        Diagnostic.Note("the sizes \(names) are open: what cannot be told of every size can be of one, with --dim NAME=SIZE"))
+    }
+    return unsupported.map { operation, nodes in
       let shown = nodes.prefix(3).joined(separator: ", ") + (nodes.count > 3 ? " and \(nodes.count - 3) more" : "")
       return Diagnostic(
         .error, "unsupported-operator", "the operator '\(operation)' is not supported", file: file.path,

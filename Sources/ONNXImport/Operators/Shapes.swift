@@ -23,6 +23,9 @@ extension OperatorTable {
     return try importer.emitAll(split, [try node.required(0)])
   }
 
+  /// Where a slice that means the end of a named size may end.
+  private static let endOfEverything = 1 << 20
+
   /// The first `n` elements of a longer axis, `n` a size with a name, are the smaller of both numbers. What follows
   /// mostly needs `n` itself, and then the model holds for `n` up to the axis: an attempt that failed without says so.
   static let slice: Translation = { (importer, node) throws(TypeError) in
@@ -40,6 +43,13 @@ extension OperatorTable {
     for entry in starts.indices {
       let type = importer.type(data)
       let axis = axes[entry] < 0 ? axes[entry] + type.rank : axes[entry]
+      var limit = limits[entry]
+      if type.shape.indices.contains(axis), let name = type.shape[axis].symbols.first, type.shape[axis] == Dim(symbol: name),
+        let end = limit.value, end >= Self.endOfEverything
+      {
+        importer.assume(name, atMost: end)
+        limit = Dim(Int(Int32.max))
+      }
       if type.shape.indices.contains(axis), let size = type.shape[axis].value, starts[entry] == 0, steps[entry] == 1,
         let name = limits[entry].symbols.first, limits[entry] == Dim(symbol: name)
       {
@@ -48,7 +58,7 @@ extension OperatorTable {
         data = try importer.emit(Gather(axis: axis), data, first)
       } else {
         rest.starts.append(starts[entry])
-        rest.ends.append(limits[entry])
+        rest.ends.append(limit)
         rest.axes.append(axis)
         rest.steps.append(steps[entry])
       }
