@@ -2,6 +2,7 @@
 // Writes an imported model as a `.graph` file and its weights.
 
 import GraphIR
+import GraphLanguage
 import GraphLayers
 import GraphOptimizer
 import GraphSupport
@@ -22,9 +23,7 @@ package struct WrittenGraph: Sendable {
 package func writeGraphFile(_ source: ModelSource, to path: String) throws -> WrittenGraph {
   let stem = path.hasSuffix(".graph") ? String(path.dropLast(6)) : path
   let weightsPath = "\(stem).safetensors"
-  let named = try GraphPass.rebuild(source.resolved.graph.withPlainSizeNames) { _, _, _, _ in nil }
-  let boxes = try GraphBoxes(named, tensors: source.weights.tensors)
-  let contents = RepeatedBlocks(boxes, symbols: named.symbols.map(\.name))
+  let (named, boxes, contents) = try boxed(source)
   let file = GraphFileText(
     contents, of: named, weightsFile: weightsPath.split(separator: "/").last.map(String.init) ?? weightsPath)
   if !file.tensors.isEmpty { try writeTensors(file.tensors, to: weightsPath) }
@@ -33,6 +32,25 @@ package func writeGraphFile(_ source: ModelSource, to path: String) throws -> Wr
   return WrittenGraph(
     path: path, weightsPath: file.tensors.isEmpty ? nil : weightsPath, boxCount: contents.boxes.count,
     blockCount: contents.blocks.count)
+}
+
+/// A model that is no text as the file it would be written as, to draw it.
+package func graphFile(_ source: ModelSource) throws -> GraphFile {
+  if let file = source.file { return file }
+  let (named, _, contents) = try boxed(source)
+  let text = GraphFileText(contents, of: named, weightsFile: "weights.safetensors").text
+  let (file, findings) = parseGraphFile(path: source.path, bytes: Array(text.utf8))
+  guard let file, !findings.contains(where: { $0.severity == .error }) else {
+    throw InternalError("the model's text is refused: \(findings.first?.message ?? "")")
+  }
+  return file
+}
+
+/// A model's graph with plain names for its sizes, and its boxes.
+private func boxed(_ source: ModelSource) throws -> (graph: Graph, boxes: GraphBoxes, contents: RepeatedBlocks) {
+  let graph = try GraphPass.rebuild(source.resolved.graph.withPlainSizeNames) { _, _, _, _ in nil }
+  let boxes = try GraphBoxes(graph, tensors: source.weights.tensors)
+  return (graph, boxes, RepeatedBlocks(boxes, symbols: graph.symbols.map(\.name)))
 }
 
 /// Reads a written file back: what does not read is a fault of the writer.

@@ -89,4 +89,33 @@ import Testing
     let new = try one("GroupNormalization", x, opset: 21, operands: channels, [("num_groups", .int(2))])
     #expect(old.doubles() == new.doubles())
   }
+
+  @Test func remaindersAndShiftsOfEveryType() throws {
+    let x = try tensor([-4.5, 7, 5, -6], nil)
+    let floored = try one("Mod", x, opset: 28, operands: [floats("w0", [4], [2, -3, 8, 3])])
+    #expect(floored.doubles() == [1.5, -2, 5, 0])
+    let numbers = try tensor([-8, 4, -1], nil, .i64)
+    let counts = longs("w0", [1, -8, 70])
+    #expect(try one("BitShift", numbers, opset: 28, operands: [counts], [("direction", .text("RIGHT"))]).integers() == [-4, 0, -1])
+    #expect(try one("BitShift", numbers, opset: 28, operands: [counts], [("direction", .text("LEFT"))]).integers() == [-16, 0, 0])
+  }
+
+  @Test func blocksGoToChannelsInEitherOrder() throws {
+    let x = try tensor((0..<8).map { Double($0) }, [1, 2, 2, 2])
+    let plain = try one("SpaceToDepth", x, opset: 13, [("blocksize", .int(2))])
+    #expect(plain.doubles() == [0, 4, 1, 5, 2, 6, 3, 7])
+    let columns = try one("SpaceToDepth", x, opset: 28, [("blocksize", .int(2)), ("mode", .text("CRD"))])
+    #expect(columns.doubles() == [0, 1, 2, 3, 4, 5, 6, 7])
+  }
+
+  @Test func scanBefore9HasABatch() throws {
+    let body = graph(
+      [node("Add", ["sum", "v"], ["next"]), node("Identity", ["next"], ["out"])],
+      inputs: [valueInfo("sum", []), valueInfo("v", [])], outputs: ["next", "out"])
+    let graph = graph(
+      [node("Scan", ["", "start", "x"], ["last", "y"], [("body", .graph(body)), ("num_scan_inputs", .int(1))])],
+      inputs: [valueInfo("x", ["2", "3"])], outputs: ["y"], initializers: [floats("start", [2], [0, 10])])
+    let result = try run(try importBytes(model(graph, opset: 8)), ["x": try tensor([1, 2, 3, 4, 5, 6], [2, 3])])
+    #expect(result.doubles() == [1, 3, 6, 14, 19, 25] && result.shape == [2, 3])
+  }
 }

@@ -35,7 +35,7 @@ struct GraphFileText {
     for block in contents.blocks {
       let call = block.parameters.isEmpty ? block.name : "\(block.name)(\(block.parameters.joined(separator: ", ")))"
       text += "    subgraph \(block.name)[\"\(call)\"]\n"
-      text += statements(block.boxes, indent: "        ")
+      text += statements(block.boxes, indent: "        ", names: false)
       text += "    end\n"
     }
     text += statements(contents.boxes, indent: "    ")
@@ -45,12 +45,14 @@ struct GraphFileText {
   private static let width = 110
 
   /// One statement for each box and its edges; boxes that follow one another stand in a chain.
-  private func statements(_ boxes: [TextBox], indent: String) -> String {
+  ///
+  /// - Parameter names: whether inputs and outputs are told by the names they had.
+  private func statements(_ boxes: [TextBox], indent: String, names: Bool = true) -> String {
     var lines: [String] = []
     // The last line is a chain that ends in this box.
     var chainEnd: Int?
     for (place, box) in boxes.enumerated() {
-      if box.comment == nil, box.edges.count == 1, let edge = box.edges.first, edge.source == chainEnd, edge.port == nil, edge.operand == nil,
+      if !names || box.comment == nil, box.edges.count == 1, let edge = box.edges.first, edge.source == chainEnd, edge.port == nil, edge.operand == nil,
         let line = lines.last, line.count + box.text.count + 5 + indent.count <= Self.width
       {
         lines[lines.count - 1] = "\(line) --> \(box.text)"
@@ -58,7 +60,7 @@ struct GraphFileText {
         continue
       }
       chainEnd = nil
-      if let comment = box.comment { lines.append(comment) }
+      if names, let comment = box.comment { lines.append(comment) }
       if box.edges.isEmpty {
         lines.append(box.text)
         chainEnd = place

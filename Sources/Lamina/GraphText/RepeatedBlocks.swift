@@ -135,7 +135,7 @@ struct RepeatedBlocks {
       let source = boxes[edge.source]
       let type = source.results.count == 1 ? source.results[0] : resultType(source, edge.port)
       return TextBox(
-        path: source.path, operation: "Input", arguments: inputArguments(type), results: [type])
+        path: place == 0 ? "x" : source.path, operation: "Input", arguments: inputArguments(type), results: [type])
     }
     for box in boxes[run.start..<run.start + run.period] {
       var box = box

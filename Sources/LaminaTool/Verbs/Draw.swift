@@ -5,6 +5,7 @@ import ArgumentParser
 import GraphDrawing
 import GraphLanguage
 import GraphSupport
+import Lamina
 
 struct Draw: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -19,8 +20,14 @@ struct Draw: ParsableCommand {
 
   func run() throws {
     options.apply()
-    let (read, findings) = loadGraphFile(file)
-    guard let read, !findings.contains(where: { $0.severity == .error }) else { throw DiagnosticsError(findings) }
+    let read: GraphFile
+    if ModelSource.isONNX(file) {
+      read = try graphFile(try ModelSource.load(file))
+    } else {
+      let (loaded, findings) = loadGraphFile(file)
+      guard let loaded, !findings.contains(where: { $0.severity == .error }) else { throw DiagnosticsError(findings) }
+      read = loaded
+    }
     let text: String
     if output.hasSuffix(".mmd") {
       text = read.mermaid

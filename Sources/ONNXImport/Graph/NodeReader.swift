@@ -42,7 +42,7 @@ struct NodeReader {
     return operand
   }
 
-  /// The attributes that nothing has read, which are then read.
+  /// An attribute, which is read from now on.
   mutating func attribute(_ name: String) -> AttributeProto? {
     unread.remove(name)
     return attributes[name]

@@ -56,23 +56,31 @@ extension OperatorTable {
   }
 
   static let scan: Translation = { (importer, node) throws(TypeError) in
-    guard node.version >= 9 else { throw TypeError("its form of operator set 8 is not supported") }
     guard let body = try node.graph("body"), let inputCount = try node.int("num_scan_inputs") else {
       throw TypeError("it needs 'body' and 'num_scan_inputs'")
     }
-    let values = node.operands.compactMap { $0 }
+    // In operator set 8 the first operand is the lengths of sequences, and every axis 0 is a batch.
+    let isBatched = node.version < 9
+    if isBatched, node.operand(0) != nil { throw TypeError("lengths of sequences are not supported in operator set 8") }
+    let given = isBatched ? Array(node.operands.dropFirst()) : node.operands
+    let values = given.compactMap { $0 }
     let states = values.count - inputCount
-    guard values.count == node.operands.count, states >= 0, inputCount > 0 else {
+    guard values.count == given.count, states >= 0, inputCount > 0 else {
       throw TypeError("it has \(values.count) operands, of which \(inputCount) are scanned")
     }
     var operation = Scan()
     operation.carried = states
     operation.inputCount = inputCount
     operation.inputAxes = try node.ints("scan_input_axes") ?? []
-    operation.inputDirections = try node.ints("scan_input_directions") ?? []
+    operation.inputDirections = try node.ints(isBatched ? "directions" : "scan_input_directions") ?? []
     operation.outputAxes = try node.ints("scan_output_axes") ?? []
     operation.outputDirections = try node.ints("scan_output_directions") ?? []
     var types = values.map { importer.type($0) }
+    if isBatched {
+      guard types.allSatisfy({ $0.rank > 0 }) else { throw TypeError("an operand has no batch axis") }
+      for number in types.indices { types[number].shape.removeFirst() }
+    }
+    let rowTypes = types
     for number in 0..<inputCount {
       let rank = types[states + number].rank
       let axis = number < operation.inputAxes.count ? operation.inputAxes[number] : 0
@@ -82,6 +90,12 @@ extension OperatorTable {
     }
     let captures = try importer.captures(of: [body])
     operation.body = SharedGraph(try importer.region(body, types, captures).graph)
-    return try importer.emitAll(operation, values + captures.operands)
+    guard isBatched else { return try importer.emitAll(operation, values + captures.operands) }
+    // One scan for each row of the batch, inside a scan over the batch.
+    var row = GraphBuilder(name: "row", symbols: importer.builder.graph.symbols)
+    let rowValues = rowTypes.enumerated().map { row.input("x\($0.offset)", $0.element) }
+    let shared = captures.operands.enumerated().map { row.input("c\($0.offset)", importer.type($0.element)) }
+    for (number, result) in try row.emitAny(operation, rowValues + shared).enumerated() { row.output("y\(number)", result) }
+    return try importer.emitAll(Scan(row.graph, carried: 0, inputs: values.count), values + captures.operands)
   }
 }
