@@ -65,7 +65,8 @@ private func check(_ path: String, against graph: Graph, outputs: [String]) thro
     read.graph.outputs.map { ($0.name, read.graph.type($0.value)) }, uniquingKeysWith: { first, _ in first })
   for (id, output) in zip(outputs, graph.outputs) where found[id] != graph.type(output.value) {
     throw InternalError(
-      "output '\(id)' of the written file is \(found[id].map(\.description) ?? "missing"), expected \(graph.type(output.value))",
+      "output '\(id)' of the written file is \(found[id].map(\.description) ?? "missing"), expected "
+        + "\(graph.type(output.value))",
       reproducer: path)
   }
 }
@@ -82,7 +83,8 @@ extension Graph {
     if renamed.isEmpty { return self }
     var graph = substituting(renamed)
     graph.symbols = symbols.map { symbol in
-      Symbol(renamed[symbol.name]?.symbols.first ?? symbol.name, symbol.range, bound: symbol.bound?.substituting(renamed))
+      Symbol(
+        renamed[symbol.name]?.symbols.first ?? symbol.name, symbol.range, bound: symbol.bound?.substituting(renamed))
     }
     return graph
   }

@@ -64,12 +64,15 @@ import Testing
   @Test func deepNestingIsRefused() throws {
     var inner = graph([node("Relu", ["x"], ["y"])], outputs: ["y"])
     for _ in 0..<200 {
-      inner = graph([node("If", ["c"], ["y"], [("then_branch", .graph(inner)), ("else_branch", .graph(Wire()))])], outputs: ["y"])
+      inner = graph(
+        [node("If", ["c"], ["y"], [("then_branch", .graph(inner)), ("else_branch", .graph(Wire()))])], outputs: ["y"])
     }
     #expect(throws: DiagnosticsError.self) { try importBytes(model(inner)) }
   }
 
-  @Test(arguments: [[], [0x0A], Array("not a model".utf8), [0x3A, 0x80], [0x3B], [UInt8](repeating: 0xFF, count: 40)] as [[UInt8]])
+  @Test(
+    arguments: [[], [0x0A], Array("not a model".utf8), [0x3A, 0x80], [0x3B], [UInt8](repeating: 0xFF, count: 40)]
+      as [[UInt8]])
   func otherFilesAreRefused(_ bytes: [UInt8]) throws {
     #expect(throws: DiagnosticsError.self) { try importBytes(bytes) }
   }

@@ -2,8 +2,8 @@
 // Writes small ONNX models for tests: messages in protobuf's wire format, by ONNX's field numbers.
 
 import Foundation
-import GraphInterpreter
 import GraphIR
+import GraphInterpreter
 import ONNXImport
 import TensorCore
 
@@ -76,7 +76,13 @@ func longs(_ name: String, _ values: [Int]) -> Wire {
 
 /// An attribute of a node.
 enum AttributeValue {
-  case int(Int), ints([Int]), float(Float), floats([Float]), text(String), tensor(Wire), graph(Wire)
+  case int(Int)
+  case ints([Int])
+  case float(Float)
+  case floats([Float])
+  case text(String)
+  case tensor(Wire)
+  case graph(Wire)
   /// The attribute of the function's call that it stands for.
   case reference(String)
 

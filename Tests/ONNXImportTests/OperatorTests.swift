@@ -31,7 +31,10 @@ import Testing
     let slice = try one(
       "Slice", x, opset: 10, operands: [longs("w0", [-1]), longs("w1", [-9]), longs("w2", [2]), longs("w3", [-1])])
     #expect(slice.doubles() == [2, 1, 4, 3])
-    #expect(try one("Slice", x, opset: 1, [("starts", .ints([1])), ("ends", .ints([9])), ("axes", .ints([1]))]).doubles() == [3, 4])
+    #expect(
+      try one("Slice", x, opset: 1, [("starts", .ints([1])), ("ends", .ints([9])), ("axes", .ints([1]))]).doubles() == [
+        3, 4,
+      ])
   }
 
   @Test func softmaxBefore13TakesAllAxesFromOneOn() throws {
@@ -44,7 +47,10 @@ import Testing
   @Test func broadcastBefore7StandsAtAnAxis() throws {
     let x = try tensor([1, 2, 3, 4], [2, 2])
     let w = floats("w0", [2], [10, 20])
-    #expect(try one("Add", x, opset: 6, operands: [w], [("broadcast", .int(1)), ("axis", .int(0))]).doubles() == [11, 12, 23, 24])
+    #expect(
+      try one("Add", x, opset: 6, operands: [w], [("broadcast", .int(1)), ("axis", .int(0))]).doubles() == [
+        11, 12, 23, 24,
+      ])
     #expect(try one("Add", x, opset: 6, operands: [w], [("broadcast", .int(1))]).doubles() == [11, 22, 13, 24])
     #expect(try one("Add", x, opset: 7, operands: [w]).doubles() == [11, 22, 13, 24])
   }
@@ -52,9 +58,14 @@ import Testing
   @Test func attributesBecameOperands() throws {
     let x = try tensor([-2, 0.5, 3])
     #expect(try one("Clip", x, opset: 6, [("min", .float(-1)), ("max", .float(1))]).doubles() == [-1, 0.5, 1])
-    #expect(try one("Clip", x, opset: 11, operands: [floats("w0", [], [-1]), floats("w1", [], [1])]).doubles() == [-1, 0.5, 1])
-    #expect(try one("Pad", x, opset: 2, [("pads", .ints([1, 0])), ("value", .float(7))]).doubles() == [7, -2, 0.5, 3])
-    #expect(try one("Pad", x, opset: 11, operands: [longs("w0", [1, 0]), floats("w1", [], [7])]).doubles() == [7, -2, 0.5, 3])
+    #expect(
+      try one("Clip", x, opset: 11, operands: [floats("w0", [], [-1]), floats("w1", [], [1])]).doubles() == [
+        -1, 0.5, 1,
+      ])
+    #expect(
+      try one("Pad", x, opset: 2, [("pads", .ints([1, 0])), ("value", .float(7))]).doubles() == [7, -2, 0.5, 3])
+    #expect(
+      try one("Pad", x, opset: 11, operands: [longs("w0", [1, 0]), floats("w1", [], [7])]).doubles() == [7, -2, 0.5, 3])
     #expect(try one("Dropout", x, opset: 6, [("is_test", .int(1)), ("ratio", .float(0.5))]).doubles() == [-2, 0.5, 3])
     #expect(try one("Cast", x, opset: 1, [("to", .text("INT64"))]).dtype == .i64)
     #expect(try one("Cast", x, opset: 13, [("to", .int(6))]).integers() == [-2, 0, 3])
@@ -76,7 +87,8 @@ import Testing
       ("value_ints", .ints([1, -2]), [1, -2], .i64),
     ]
     for (name, value, expected, dtype) in forms {
-      let result = try run(try importBytes(model(graph([node("Constant", [], ["y"], [(name, value)])], outputs: ["y"]))))
+      let result = try run(
+        try importBytes(model(graph([node("Constant", [], ["y"], [(name, value)])], outputs: ["y"]))))
       #expect(result.doubles() == expected && result.dtype == dtype, "\(name)")
     }
   }
@@ -96,8 +108,14 @@ import Testing
     #expect(floored.doubles() == [1.5, -2, 5, 0])
     let numbers = try tensor([-8, 4, -1], nil, .i64)
     let counts = longs("w0", [1, -8, 70])
-    #expect(try one("BitShift", numbers, opset: 28, operands: [counts], [("direction", .text("RIGHT"))]).integers() == [-4, 0, -1])
-    #expect(try one("BitShift", numbers, opset: 28, operands: [counts], [("direction", .text("LEFT"))]).integers() == [-16, 0, 0])
+    #expect(
+      try one("BitShift", numbers, opset: 28, operands: [counts], [("direction", .text("RIGHT"))]).integers() == [
+        -4, 0, -1,
+      ])
+    #expect(
+      try one("BitShift", numbers, opset: 28, operands: [counts], [("direction", .text("LEFT"))]).integers() == [
+        -16, 0, 0,
+      ])
   }
 
   @Test func blocksGoToChannelsInEitherOrder() throws {

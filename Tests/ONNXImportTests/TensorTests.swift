@@ -10,7 +10,8 @@ import Testing
 @Suite struct TensorTests {
   /// The value of a stored tensor, read through a model that returns it.
   private func value(_ initializer: Wire) throws -> Tensor {
-    try run(try importBytes(model(graph([node("Identity", ["w"], ["y"])], outputs: ["y"], initializers: [initializer]))))
+    try run(
+      try importBytes(model(graph([node("Identity", ["w"], ["y"])], outputs: ["y"], initializers: [initializer]))))
   }
 
   @Test func everyTypeInNumbers() throws {
@@ -92,7 +93,8 @@ import Testing
   }
 
   @Test(arguments: [
-    [("location", "/etc/hostname")], [("location", "../w.bin")], [("location", "sub/../../w.bin")], [("location", "link")],
+    [("location", "/etc/hostname")], [("location", "../w.bin")], [("location", "sub/../../w.bin")],
+    [("location", "link")],
     [("location", "folderlink/w.bin")], [("location", "missing")], [("location", "")], [],
     [("location", "w.bin"), ("offset", "4")], [("location", "w.bin"), ("offset", "-4")],
     [("location", "w.bin"), ("offset", "9223372036854775807")], [("location", "w.bin"), ("length", "4")],

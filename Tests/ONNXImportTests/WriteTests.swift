@@ -37,15 +37,17 @@ import Testing
       inputs: [valueInfo("x", ["N", "2", "3", "3"])], outputs: ["y"],
       initializers: [floats("w", [1, 2, 1, 1], [1, 2]), floats("b", [1], [3])])
     let text = try written(model(graph), [try tensor((0..<18).map { Double($0) }, [1, 2, 3, 3])])
-    #expect(text.contains("conv[\"Conv(W = Parameter(1, 2, 1, 1), B = Constant([3.0]), kernel_shape = [1, 1])\"]"), "\(text)")
-    #expect(text.contains("x[\"Input(N, 2, 3, 3)\"] --> "), "\(text)")
+    #expect(
+      text.contains("conv[\"Conv(W = Parameter(1, 2, 1, 1), B = Constant([3.0]), kernel_shape = [1, 1])\"]"), "\(text)")
+    #expect(text.contains("x[\"Input(N, 2, 3, 3)\"]\n    x --> conv"), "\(text)")
   }
 
   @Test func productsWithBiasAreDense() throws {
     let weights = floats("w", [2, 10], (0..<20).map { Float($0) })
     let graph = graph(
       [
-        node("MatMul", ["x", "w"], ["m"], name: "/head/MatMul"), node("Add", ["b", "m"], ["a"]), node("Relu", ["a"], ["y"]),
+        node("MatMul", ["x", "w"], ["m"], name: "/head/MatMul"), node("Add", ["b", "m"], ["a"]),
+        node("Relu", ["a"], ["y"]),
       ],
       inputs: [valueInfo("x", ["N", "2"])], outputs: ["y"],
       initializers: [weights, floats("b", [10], (0..<10).map { Float($0) })])
@@ -76,7 +78,8 @@ import Testing
   }
 
   @Test func namesThatAreNoIdsStandInComments() throws {
-    let graph = graph([node("Abs", ["in put"], ["out:0"])], inputs: [valueInfo("in put", ["2"])], outputs: ["out:0", "in put"])
+    let graph = graph(
+      [node("Abs", ["in put"], ["out:0"])], inputs: [valueInfo("in put", ["2"])], outputs: ["out:0", "in put"])
     let text = try written(model(graph), [try tensor([1, -2])])
     #expect(text.contains("%% in_put is 'in put'\n    in_put[\"Input(2)\"]"), "\(text)")
     #expect(text.contains("%% out_0 is 'out:0'\n    in_put --> out_0[\"Abs\"]"), "\(text)")
@@ -87,7 +90,8 @@ import Testing
     let graph = graph(
       [
         node("MatMul", ["x", "w"], ["a"]), node("MatMul", ["a", "w"], ["b"]), node("Mul", ["half", "b"], ["c"]),
-        node("Gather", ["c", "places"], ["y"], [("axis", .int(1))]), node("Split", ["c"], ["p", "q", "z"], [("axis", .int(1))]),
+        node("Gather", ["c", "places"], ["y"], [("axis", .int(1))]),
+        node("Split", ["c"], ["p", "q", "z"], [("axis", .int(1))]),
       ],
       inputs: [valueInfo("x", ["2", "3"])], outputs: ["y", "q"],
       initializers: [shared, floats("half", [], [0.1]), longs("places", [2, 0])])

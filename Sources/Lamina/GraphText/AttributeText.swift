@@ -18,7 +18,9 @@ func argumentText(_ value: AttributeValue) -> String? {
   case .dims(let list): "[\(list.map(\.description).joined(separator: ", "))]"
   case .floats(let list):
     list.allSatisfy(\.isFinite) ? "[\(list.map { "\($0)" }.joined(separator: ", "))]" : nil
-  case .strings(let list): list.contains { $0.contains("'") || $0.contains("\"") } ? nil : "[\(list.map { "'\($0)'" }.joined(separator: ", "))]"
+  case .strings(let list):
+    list.contains { $0.contains("'") || $0.contains("\"") }
+      ? nil : "[\(list.map { "'\($0)'" }.joined(separator: ", "))]"
   case .tensor, .graph: nil
   }
 }
@@ -26,7 +28,8 @@ func argumentText(_ value: AttributeValue) -> String? {
 /// The arguments of an operator that are not at their defaults, in order. Throws for one that cannot be written.
 func argumentTexts(_ operation: any Operation) throws(TypeError) -> [String] {
   let defaults = Dictionary(
-    type(of: operation).attributeDescriptions.map { ($0.name, $0.defaultValue) }, uniquingKeysWith: { first, _ in first })
+    type(of: operation).attributeDescriptions.map { ($0.name, $0.defaultValue) },
+    uniquingKeysWith: { first, _ in first })
   var arguments: [String] = []
   for (name, value) in operation.attributeValues where defaults[name] != value {
     guard let text = argumentText(value) else {

@@ -110,7 +110,8 @@ struct GraphBoxes {
     let type = type(of: node.operation)
     let isLayer = LayerRegistry.layer(named: type.name) != nil
     var box = TextBox(
-      path: node.origin.path, operation: isLayer ? "onnx.\(type.name)" : type.name, results: node.results.map { graph.type($0) })
+      path: node.origin.path, operation: isLayer ? "onnx.\(type.name)" : type.name,
+      results: node.results.map { graph.type($0) })
     let isVariadic = type.operands.contains { $0.kind == .variadic }
     var edges: [(slot: Int, edge: TextBox.Edge)] = []
     for (slot, operand) in node.operands.enumerated() {
@@ -148,7 +149,8 @@ struct GraphBoxes {
 
   private mutating func append(_ box: TextBox, _ results: [ValueID], resultNames: [Slot]) {
     for (number, result) in results.enumerated() {
-      let name = number < resultNames.count && resultNames[number].kind != .variadic ? resultNames[number].name : "\(number)"
+      let name =
+        number < resultNames.count && resultNames[number].kind != .variadic ? resultNames[number].name : "\(number)"
       sources[result] = (boxes.count, results.count == 1 ? nil : name)
     }
     boxes.append(box)
@@ -185,7 +187,8 @@ struct GraphBoxes {
     if let bias, bias.shape != [units] { return false }
     var result = node.results[0]
     if node.operation is MatMul, let (place, next) = onlyUser(of: result), next.operation is Add,
-      let other = next.operands.first(where: { $0 != result }) ?? nil, let tensor = weight(other), tensor.shape == [units],
+      let other = next.operands.first(where: { $0 != result }) ?? nil, let tensor = weight(other),
+      tensor.shape == [units],
       tensor.dtype == kernel.dtype
     {
       bias = tensor
@@ -204,7 +207,8 @@ struct GraphBoxes {
     let parts = node.origin.path.split(separator: "/")
     let isNamed = parts.count > 1 && parts.last.map { $0.hasPrefix("MatMul") || $0.hasPrefix("Gemm") } == true
     var box = TextBox(
-      path: isNamed ? parts.dropLast().joined(separator: "/") : node.origin.path, operation: "Dense", arguments: arguments,
+      path: isNamed ? parts.dropLast().joined(separator: "/") : node.origin.path, operation: "Dense",
+      arguments: arguments,
       results: [graph.type(result)])
     box.edges = [TextBox.Edge(source: source.box, port: source.port)]
     box.weights = [TextBox.Weight(name: "kernel", tensor: kernel)]
@@ -231,7 +235,9 @@ struct GraphBoxes {
   }
 
   private func onlyUser(of value: ValueID) -> (place: Int, node: Node)? {
-    guard users[value.index].count == 1, !outputs.contains(value), let user = users[value.index].first else { return nil }
+    guard users[value.index].count == 1, !outputs.contains(value), let user = users[value.index].first else {
+      return nil
+    }
     return (user.index, graph[user])
   }
 }

@@ -14,11 +14,14 @@ struct GraphFileText {
   ///   - weightsFile: the file beside the text that holds the tensors.
   init(_ contents: RepeatedBlocks, of graph: Graph, weightsFile: String) {
     for box in contents.boxes {
-      for weight in box.weights { tensors.append((weight.name.isEmpty ? box.id : "\(box.id)/\(weight.name)", weight.tensor)) }
+      for weight in box.weights {
+        tensors.append((weight.name.isEmpty ? box.id : "\(box.id)/\(weight.name)", weight.tensor))
+      }
       for (round, weights) in box.rounds.enumerated() {
         for (place, weight) in weights {
           let inner = box.block.map { contents.blocks[$0].boxes[place].id } ?? ""
-          tensors.append(("\(box.id)/\(round)/\(inner)" + (weight.name.isEmpty ? "" : "/\(weight.name)"), weight.tensor))
+          tensors.append(
+            ("\(box.id)/\(round)/\(inner)" + (weight.name.isEmpty ? "" : "/\(weight.name)"), weight.tensor))
         }
       }
     }
@@ -28,7 +31,9 @@ struct GraphFileText {
     if !tensors.isEmpty { header.append("weights: '\(weightsFile.replacing("'", with: "''"))'") }
     let ranges = graph.symbols.filter { $0.range != Symbol.unbounded && $0.bound == nil }
     if !ranges.isEmpty {
-      header.append("dims: {\(ranges.map { "\($0.name): \($0.range.lowerBound)..\($0.range.upperBound)" }.joined(separator: ", "))}")
+      header.append(
+        "dims: {\(ranges.map { "\($0.name): \($0.range.lowerBound)..\($0.range.upperBound)" }.joined(separator: ", "))}"
+      )
     }
     text = header.isEmpty ? "" : "---\n\(header.joined(separator: "\n"))\n---\n"
     text += "graph TD\n"
@@ -52,7 +57,8 @@ struct GraphFileText {
     // The last line is a chain that ends in this box.
     var chainEnd: Int?
     for (place, box) in boxes.enumerated() {
-      if !names || box.comment == nil, box.edges.count == 1, let edge = box.edges.first, edge.source == chainEnd, edge.port == nil, edge.operand == nil,
+      if !names || box.comment == nil, box.edges.count == 1, let edge = box.edges.first, edge.source == chainEnd,
+        edge.port == nil, edge.operand == nil,
         let line = lines.last, line.count + box.text.count + 5 + indent.count <= Self.width
       {
         lines[lines.count - 1] = "\(line) --> \(box.text)"

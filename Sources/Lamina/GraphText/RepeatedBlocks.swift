@@ -44,7 +44,11 @@ struct RepeatedBlocks {
     var numbers: [String: Int] = [:]
     let codes = signatures.map { text -> Int in
       let next = numbers.count
-      return numbers[text, default: next] == next ? { numbers[text] = next; return next }() : numbers[text] ?? next
+      return numbers[text, default: next] == next
+        ? {
+          numbers[text] = next
+          return next
+        }() : numbers[text] ?? next
     }
     var best: Run?
     for period in Self.leastBoxes..<max(Self.leastBoxes, codes.count / 2 + 1) {

@@ -27,7 +27,9 @@ struct Import: ParsableCommand {
   func validate() throws {
     guard ModelSource.isONNX(model.file) else { throw ValidationError("'\(model.file)' does not end in .onnx") }
     guard report || output != nil else { throw ValidationError("give -o PATH.graph, or --report") }
-    if let output, !output.hasSuffix(".graph") { throw ValidationError("--output must end in .graph, found '\(output)'") }
+    if let output, !output.hasSuffix(".graph") {
+      throw ValidationError("--output must end in .graph, found '\(output)'")
+    }
   }
 
   func run() throws {
@@ -49,7 +51,8 @@ struct Import: ParsableCommand {
           + "\"boxes\": \(written.boxCount), \"blocks\": \(written.blockCount)}")
     } else {
       Terminal.print(
-        "\(written.path)  \(written.boxCount) boxes\(written.blockCount == 0 ? "" : ", \(written.blockCount) repeated")")
+        "\(written.path)  \(written.boxCount) boxes\(written.blockCount == 0 ? "" : ", \(written.blockCount) repeated")"
+      )
       if let weights { Terminal.print("\(weights)  \(bytesText(fileSize(weights) ?? 0))") }
       Terminal.print("next: lamina run \(written.path) --random 1")
     }
@@ -60,13 +63,16 @@ struct Import: ParsableCommand {
     if options.quiet { return }
     if options.json {
       let rows = counts.map {
-        "{\"operator\": \(jsonString($0.name)), \"version\": \($0.version), \"count\": \($0.count), \"supported\": \($0.isSupported)}"
+        "{\"operator\": \(jsonString($0.name)), \"version\": \($0.version), \"count\": \($0.count), "
+          + "\"supported\": \($0.isSupported)}"
       }
       return Terminal.print("[\(rows.joined(separator: ",\n "))]")
     }
     var table = Table(headings: ["operator", "version", "count", ""], numeric: [1, 2])
     for count in counts {
-      table.rows.append([count.name, "\(count.version)", countText(count.count), count.isSupported ? "" : "not supported"])
+      table.rows.append([
+        count.name, "\(count.version)", countText(count.count), count.isSupported ? "" : "not supported",
+      ])
     }
     Terminal.print(table.text)
   }

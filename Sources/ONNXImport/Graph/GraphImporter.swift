@@ -209,17 +209,21 @@ struct GraphImporter {
       throw TypeError("the function '\(function.name)' takes \(function.input.count) operands, found \(operands.count)")
     }
     for (name, operand) in zip(function.input, operands) { if let operand { scope.names[name] = .value(operand) } }
-    let missing = Set(function.input.enumerated().filter { $0.offset >= operands.count || operands[$0.offset] == nil }.map(\.element))
+    let missing = Set(
+      function.input.enumerated().filter { $0.offset >= operands.count || operands[$0.offset] == nil }.map(\.element))
     scopes.append(scope)
     defer { scopes.removeLast() }
     let origin = builder.origin
     defer { builder.origin = origin }
     // An operand that the call leaves out is left out in the body.
-    let body = missing.isEmpty ? function.node : function.node.map { node in
-      var node = node
-      node.input = node.input.map { missing.contains($0) ? "" : $0 }
-      return node
-    }
+    let body =
+      missing.isEmpty
+      ? function.node
+      : function.node.map { node in
+        var node = node
+        node.input = node.input.map { missing.contains($0) ? "" : $0 }
+        return node
+      }
     translate(body, for: function.output)
     return try scopeResults(function.output, of: "the function '\(function.name)'")
   }
@@ -251,11 +255,14 @@ struct GraphImporter {
   }
 
   func checkDepth() throws(TypeError) {
-    if depth + scopes.count > Self.depthLimit { throw TypeError("functions and subgraphs are nested deeper than \(Self.depthLimit)") }
+    if depth + scopes.count > Self.depthLimit {
+      throw TypeError("functions and subgraphs are nested deeper than \(Self.depthLimit)")
+    }
   }
 
   func opsetVersions(_ imports: [OperatorSetIdProto]) -> [String: Int] {
-    Dictionary(imports.map { (normalised($0.domain), Int(clamping: $0.version)) }, uniquingKeysWith: { Swift.max($0, $1) })
+    Dictionary(
+      imports.map { (normalised($0.domain), Int(clamping: $0.version)) }, uniquingKeysWith: { Swift.max($0, $1) })
   }
 
   // MARK: Initializers

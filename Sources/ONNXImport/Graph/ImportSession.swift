@@ -48,7 +48,9 @@ final class ImportSession {
     self.bound = bound
     self.isSpecialised = isSpecialised
     functions = Dictionary(
-      file.model.functions.map { (FunctionKey(domain: normalised($0.domain), name: $0.name, overload: $0.overload), $0) },
+      file.model.functions.map {
+        (FunctionKey(domain: normalised($0.domain), name: $0.name, overload: $0.overload), $0)
+      },
       uniquingKeysWith: { first, _ in first })
   }
 
@@ -58,7 +60,8 @@ final class ImportSession {
   var warnings: [Diagnostic] {
     assumptions.sorted { $0.key < $1.key }.map { name, limit in
       Diagnostic(
-        .warning, "assumed-size", "'\(name)' is at most \(limit): a slice of an axis of \(limit) ends there", file: file.path)
+        .warning, "assumed-size", "'\(name)' is at most \(limit): a slice of an axis of \(limit) ends there",
+        file: file.path)
     }
   }
 
@@ -86,7 +89,8 @@ final class ImportSession {
     if !symbols.isEmpty, let last = diagnostics.indices.last, diagnostics[last].id == "import" {
       let names = symbols.map { "'\($0)'" }.joined(separator: ", ")
       diagnostics[last].notes.append(
-        Diagnostic.Note("the sizes \(names) are open: what cannot be told of every size can be of one, with --dim NAME=SIZE"))
+        Diagnostic.Note(
+          "the sizes \(names) are open: what cannot be told of every size can be of one, with --dim NAME=SIZE"))
     }
     return unsupported.map { operation, nodes in
       let shown = nodes.prefix(3).joined(separator: ", ") + (nodes.count > 3 ? " and \(nodes.count - 3) more" : "")

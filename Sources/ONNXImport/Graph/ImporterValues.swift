@@ -13,7 +13,9 @@ extension GraphImporter {
   mutating func emitAll(_ operation: any Operation, _ operands: [ValueID?]) throws(TypeError) -> [ValueID] {
     if operation is any RuntimeSized, let results = try evaluated(operation, operands) { return results }
     let results = try builder.emitSized(operation, operands)
-    if let first = results.first, let producer = builder.graph[first].producer { known.learn(builder.graph[producer], in: builder.graph) }
+    if let first = results.first, let producer = builder.graph[first].producer {
+      known.learn(builder.graph[producer], in: builder.graph)
+    }
     return results
   }
 
@@ -95,7 +97,8 @@ extension GraphImporter {
     }
     let names = inputs.sorted().map { "'\($0)'" }.joined(separator: ", ")
     return TypeError(
-      "'\(what)' is computed from the input\(inputs.count == 1 ? "" : "s") \(names), and must be known when the model is compiled",
+      "'\(what)' is computed from the input\(inputs.count == 1 ? "" : "s") \(names), and must be known when the model is "
+        + "compiled",
       note: "give the value with --constant NAME=VALUE, or the sizes with --dim NAME=SIZE")
   }
 

@@ -27,7 +27,8 @@ extension GraphImporter {
         try define(input, &usedDims)
       } catch {
         if error.message != Self.reported {
-          session.report("input-type", "the input '\(input.name)' \(error.message)", notes: error.note.map { [$0] } ?? [])
+          session.report(
+            "input-type", "the input '\(input.name)' \(error.message)", notes: error.note.map { [$0] } ?? [])
         }
         bind(input.name, .failed)
       }
@@ -35,7 +36,10 @@ extension GraphImporter {
     for name in session.options.dims.keys.sorted() where !usedDims.contains(name) {
       session.report(
         "unknown-dim", "there is no size '\(name)' to fix",
-        notes: [usedDims.isEmpty ? "the model has no named sizes" : "the sizes are \(usedDims.sorted().joined(separator: ", "))"])
+        notes: [
+          usedDims.isEmpty
+            ? "the model has no named sizes" : "the sizes are \(usedDims.sorted().joined(separator: ", "))"
+        ])
     }
   }
 
@@ -52,13 +56,17 @@ extension GraphImporter {
       do {
         tensor = try run.tensor(input.name, dtype, shape)
       } catch let error as DiagnosticsError {
-        for finding in error.diagnostics { session.report(finding.id, finding.message, notes: finding.notes.map(\.message)) }
+        for finding in error.diagnostics {
+          session.report(finding.id, finding.message, notes: finding.notes.map(\.message))
+        }
         throw TypeError(Self.reported)
       } catch {
         throw TypeError("cannot be read: \(error)")
       }
       if let tensor {
-        if let shape, shape.count != tensor.shape.count || !zip(shape, tensor.shape).allSatisfy({ ($0.value ?? $1) == $1 }) {
+        if let shape,
+          shape.count != tensor.shape.count || !zip(shape, tensor.shape).allSatisfy({ ($0.value ?? $1) == $1 })
+        {
           throw TypeError("is \(TensorType(dtype, shape)), found \(tensor.type)")
         }
         if isBound { return bind(input.name, .value(try constant(tensor))) }
@@ -109,13 +117,16 @@ extension GraphImporter {
       throw TypeError("cannot be '\(text)'", note: "a constant is a number, true, false, or a list such as [1, 2]")
     }
     let sizes = shape.map { $0.compactMap(\.value) }
-    let wanted = sizes.flatMap { $0.count == shape?.count ? $0 : nil } ?? (isList ? [numbers.count] : shape?.map { _ in 1 } ?? [])
+    let wanted =
+      sizes.flatMap { $0.count == shape?.count ? $0 : nil } ?? (isList ? [numbers.count] : shape?.map { _ in 1 } ?? [])
     let tensor =
       dtype.isFloat
       ? Tensor(dtype, wanted, doubles: numbers)
-      : Tensor(dtype, wanted, integers: parts.map { Int64($0) ?? ($0 == "true" ? 1 : Int64(saturating: Double($0) ?? 0)) })
+      : Tensor(
+        dtype, wanted, integers: parts.map { Int64($0) ?? ($0 == "true" ? 1 : Int64(saturating: Double($0) ?? 0)) })
     guard let tensor else {
-      throw TypeError("is \(dtype)[\((shape ?? []).map(\.description).joined(separator: ", "))] and cannot be '\(text)'")
+      throw TypeError(
+        "is \(dtype)[\((shape ?? []).map(\.description).joined(separator: ", "))] and cannot be '\(text)'")
     }
     return tensor
   }

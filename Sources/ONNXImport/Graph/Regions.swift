@@ -68,7 +68,9 @@ extension GraphImporter {
     inner.scopes = [
       Scope(isFunction: true, attributes: function?.attributes ?? [:], opsets: scopes.last?.opsets ?? [:])
     ]
-    for (input, type) in zip(proto.input, types) { inner.bind(input.name, .value(inner.builder.input(input.name, type))) }
+    for (input, type) in zip(proto.input, types) {
+      inner.bind(input.name, .value(inner.builder.input(input.name, type)))
+    }
     for capture in captures.values {
       if let tensor = capture.constant {
         inner.bind(capture.name, .value(try inner.constant(tensor)))
@@ -85,7 +87,8 @@ extension GraphImporter {
     for (number, result) in try inner.scopeResults(outputs, of: "the subgraph '\(proto.name)'").enumerated() {
       guard let result else { throw TypeError(Self.reported) }
       // Several outputs may be one value; names of outputs are unique.
-      inner.builder.output(outputs.firstIndex(of: outputs[number]) == number ? outputs[number] : "\(outputs[number])#\(number)", result)
+      inner.builder.output(
+        outputs.firstIndex(of: outputs[number]) == number ? outputs[number] : "\(outputs[number])#\(number)", result)
     }
     return Region(graph: inner.builder.graph, known: inner.known)
   }
@@ -112,7 +115,9 @@ private func freeNames(_ graph: GraphProto) -> [String] {
   let outputs = graph.output.map(\.name)
   for (node, isNeeded) in zip(graph.node, neededNodes(graph.node, for: outputs)) where isNeeded {
     for name in node.input { read(name) }
-    for attribute in node.attribute { for inner in attribute.graph + attribute.graphs { for name in freeNames(inner) { read(name) } } }
+    for attribute in node.attribute {
+      for inner in attribute.graph + attribute.graphs { for name in freeNames(inner) { read(name) } }
+    }
     own.formUnion(node.output)
   }
   for name in outputs { read(name) }

@@ -24,7 +24,9 @@ extension OperatorTable {
     let first = axis < 0 ? axis + rank : axis
     let own = importer.rank(value)
     let missing = rank - first - own
-    guard first >= 0, missing >= 0 else { throw TypeError("\(importer.type(value)) does not fit at axis \(axis) of rank \(rank)") }
+    guard first >= 0, missing >= 0 else {
+      throw TypeError("\(importer.type(value)) does not fit at axis \(axis) of rank \(rank)")
+    }
     if missing == 0 { return value }
     return try importer.emit(Unsqueeze(axes: Array(own..<own + missing)), value)
   }
@@ -44,7 +46,9 @@ extension OperatorTable {
     node.ignore("saturate", "round_mode")
     let dtype: DType
     if node.version < 6, let name = try? node.string("to") {
-      guard let named = ElementType.dtype(named: name) else { throw TypeError("'to' is '\(name)', which is not supported") }
+      guard let named = ElementType.dtype(named: name) else {
+        throw TypeError("'to' is '\(name)', which is not supported")
+      }
       dtype = named
     } else {
       guard let number = try node.dtype("to") else { throw TypeError("'to' is missing") }
@@ -64,7 +68,9 @@ extension OperatorTable {
         bounds.append(nil)
         continue
       }
-      if let value = importer.known.constant(bound), value.count == 1, dtype.isFloat || value.integers[0].magnitude < 1 << 53 {
+      if let value = importer.known.constant(bound), value.count == 1,
+        dtype.isFloat || value.integers[0].magnitude < 1 << 53
+      {
         if number == 1 { clip.min = value.double(0) } else { clip.max = value.double(0) }
         bounds.append(nil)
       } else {

@@ -31,8 +31,8 @@ extension OperatorTable {
     return [try importer.emit(Where(), isNegative, try importer.emit(BitwiseNot(), shifted), shifted)]
   }
 
-  /// The remainder of floats has the divisor's sign unless `fmod` is set: the truncated one, moved by a divisor where the
-  /// signs differ.
+  /// The remainder of floats has the divisor's sign unless `fmod` is set: the truncated one, moved by a divisor where
+  /// the signs differ.
   static let mod: Translation = { (importer, node) throws(TypeError) in
     let (a, b) = (try node.required(0), try node.required(1))
     let dtype = importer.type(a).dtype
@@ -58,7 +58,8 @@ extension OperatorTable {
     let x = try node.required(0)
     let type = importer.type(x)
     guard let block = try node.int("blocksize"), block > 0, type.rank == 4,
-      let height = type.shape[2].dividedExactly(by: Dim(block)), let width = type.shape[3].dividedExactly(by: Dim(block))
+      let height = type.shape[2].dividedExactly(by: Dim(block)),
+      let width = type.shape[3].dividedExactly(by: Dim(block))
     else { throw TypeError("\(type) does not divide into blocks") }
     let (batch, channels, side) = (type.shape[0], type.shape[1], Dim(block))
     let parts = try importer.emit(Reshape(exactly: [batch, channels, height, side, width, side]), x)

@@ -40,7 +40,8 @@ extension OperatorTable {
     let condition = try node.operand(1).flatMap { id throws(TypeError) in try importer.scalar(id) }
     let trips = limit.flatMap { importer.known.dims($0)?.first }
     var operation = LoopOperator(region.graph, carried: carried.count)
-    let isEndless = region.isTrue(output: 0, orInput: 1) && (condition.map { importer.known.constant($0)?.double(0) == 1 } ?? true)
+    let isEndless =
+      region.isTrue(output: 0, orInput: 1) && (condition.map { importer.known.constant($0)?.double(0) == 1 } ?? true)
     if isEndless, let trips {
       operation.length = (trips.bounds(importer.known.ranges).low ?? -1) >= 0 ? trips : Dim.max(trips, 0)
       return try importer.emitAll(operation, [nil, nil] + carried + captures.operands)
@@ -95,7 +96,9 @@ extension OperatorTable {
     var row = GraphBuilder(name: "row", symbols: importer.builder.graph.symbols)
     let rowValues = rowTypes.enumerated().map { row.input("x\($0.offset)", $0.element) }
     let shared = captures.operands.enumerated().map { row.input("c\($0.offset)", importer.type($0.element)) }
-    for (number, result) in try row.emitAny(operation, rowValues + shared).enumerated() { row.output("y\(number)", result) }
+    for (number, result) in try row.emitAny(operation, rowValues + shared).enumerated() {
+      row.output("y\(number)", result)
+    }
     return try importer.emitAll(Scan(row.graph, carried: 0, inputs: values.count), values + captures.operands)
   }
 }

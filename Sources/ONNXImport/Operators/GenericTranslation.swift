@@ -15,7 +15,8 @@ extension OperatorTable {
   ///
   /// - Parameter operands: the operator's operands where they are not the node's.
   static func translate(
-    _ operation: any Operation, _ importer: inout GraphImporter, _ node: inout NodeReader, operands given: [ValueID?]? = nil
+    _ operation: any Operation, _ importer: inout GraphImporter, _ node: inout NodeReader,
+    operands given: [ValueID?]? = nil
   ) throws(TypeError) -> [ValueID?] {
     var operation = operation
     let kind = Swift.type(of: operation)

@@ -34,8 +34,10 @@ extension OperatorTable {
     }
     var data = try node.required(0)
     let (starts, limits) = (try importer.dims(try node.required(1), "starts"), try importer.dims(ends, "ends"))
-    let axes = try node.operand(3).map { axes throws(TypeError) in try importer.ints(axes, "axes") } ?? Array(starts.indices)
-    let steps = try node.operand(4).map { steps throws(TypeError) in try importer.ints(steps, "steps") } ?? starts.map { _ in 1 }
+    let axes =
+      try node.operand(3).map { axes throws(TypeError) in try importer.ints(axes, "axes") } ?? Array(starts.indices)
+    let steps =
+      try node.operand(4).map { steps throws(TypeError) in try importer.ints(steps, "steps") } ?? starts.map { _ in 1 }
     guard limits.count == starts.count, axes.count == starts.count, steps.count == starts.count else {
       return try translate(Slice(), &importer, &node)
     }
@@ -44,7 +46,8 @@ extension OperatorTable {
       let type = importer.type(data)
       let axis = axes[entry] < 0 ? axes[entry] + type.rank : axes[entry]
       var limit = limits[entry]
-      if type.shape.indices.contains(axis), let name = type.shape[axis].symbols.first, type.shape[axis] == Dim(symbol: name),
+      if type.shape.indices.contains(axis), let name = type.shape[axis].symbols.first,
+        type.shape[axis] == Dim(symbol: name),
         let end = limit.value, end >= Self.endOfEverything
       {
         importer.assume(name, atMost: end)
@@ -75,7 +78,9 @@ extension OperatorTable {
     let axis = try importer.int(axisOperand, "axis")
     let rank = importer.rank(x)
     let place = axis < 0 ? axis + rank : axis
-    guard repeats.count == 1, (0..<rank).contains(place) else { throw TypeError("axis \(axis) is none of \(importer.type(x))") }
+    guard repeats.count == 1, (0..<rank).contains(place) else {
+      throw TypeError("axis \(axis) is none of \(importer.type(x))")
+    }
     return [try importer.emit(Tile(repeats: (0..<rank).map { $0 == place ? repeats[0] : 1 }), x)]
   }
 

@@ -90,7 +90,11 @@ struct ValueInfoProto: DecodedMessage {
 
 struct TypeProto: DecodedMessage {
   /// A type that is no tensor, as a message calls it.
-  enum Other: String { case sequence, map, optional, sparse = "sparse tensor", opaque }
+  enum Other: String {
+    case sequence, map, optional
+    case sparse = "sparse tensor"
+    case opaque
+  }
 
   var tensor: TensorTypeProto?
   var other: Other?

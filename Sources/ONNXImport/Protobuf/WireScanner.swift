@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Leaves the weights in the file: a model's message without its `raw_data`, each of which becomes its place in the file.
+// Leaves the weights in the file: a model's message without its `raw_data`, each of which becomes its place there.
 //
 // A protobuf decoder copies every bytes field, and a model is bytes fields for the most part. The scan walks only the
 // messages that can contain a tensor and copies everything else as it is, so it knows nothing of their other fields.
@@ -65,7 +65,9 @@ struct WireScanner {
       let start = position
       let tag = try varint(&position, range.upperBound)
       let field = Int(truncatingIfNeeded: tag >> 3)
-      guard field > 0, tag >> 3 < 1 << 29 else { throw WireFault(offset: start, message: "there is no field \(tag >> 3)") }
+      guard field > 0, tag >> 3 < 1 << 29 else {
+        throw WireFault(offset: start, message: "there is no field \(tag >> 3)")
+      }
       switch tag & 7 {
       case 0: _ = try varint(&position, range.upperBound)
       case 1: try skip(8, &position, range.upperBound)

@@ -34,7 +34,9 @@ final class ExternalFiles {
       case "offset": offset = try number(entry)
       case "length":
         let length = try number(entry)
-        guard length == byteCount else { throw TypeError("its external data has \(length) bytes, it needs \(byteCount)") }
+        guard length == byteCount else {
+          throw TypeError("its external data has \(length) bytes, it needs \(byteCount)")
+        }
       default: continue  // A checksum, which nothing asks to verify.
       }
     }

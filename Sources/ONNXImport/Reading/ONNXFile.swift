@@ -91,7 +91,9 @@ struct ONNXFile {
     }
     // Whatever is not 0 is true, and compiled code reads 1 for it.
     guard dtype == .bool, !tensor.withBytes({ $0.allSatisfy { $0 <= 1 } }) else { return tensor }
-    guard let copy = Tensor(dtype, shape, integers: tensor.integers()) else { throw TypeError("there is not enough memory") }
+    guard let copy = Tensor(dtype, shape, integers: tensor.integers()) else {
+      throw TypeError("there is not enough memory")
+    }
     return copy
   }
 
@@ -161,7 +163,9 @@ struct ONNXFile {
       } else {
         for axis in shape.indices {
           let index = Int(positions[entry * shape.count + axis])
-          guard shape[axis] > index, index >= 0 else { throw TypeError("a sparse tensor has an index outside its sizes") }
+          guard shape[axis] > index, index >= 0 else {
+            throw TypeError("a sparse tensor has an index outside its sizes")
+          }
           place += index * strides[axis]
         }
       }
