@@ -119,7 +119,6 @@ package enum OperatorRegistry {
     Pad.self,
     Reshape.self,
     ReverseSequence.self,
-    Scatter.self,
     ScatterAdd.self,
     ScatterElements.self,
     ScatterND.self,
@@ -149,10 +148,12 @@ package enum OperatorRegistry {
     TruePositions.self,
     Unique.self,
     // Recurrent
+    DynamicQuantizeLSTM.self,
     GRU.self,
     LSTM.self,
     RNN.self,
     // Contractions
+    CausalConvWithState.self,
     Conv.self,
     ConvTranspose.self,
     ConvWeightsGradient.self,
@@ -160,18 +161,25 @@ package enum OperatorRegistry {
     Det.self,
     Einsum.self,
     EinsumSpread.self,
+    FusedConv.self,
+    FusedMatMul.self,
     Gemm.self,
     GroupConv.self,
     Inverse.self,
     MatMul.self,
     // Composites
+    BiasGelu.self,
     Dropout.self,
+    FastGelu.self,
     Hardmax.self,
     LogSoftmax.self,
+    QuickGelu.self,
     Softmax.self,
+    SwiGLU.self,
     // Pooling
     AveragePool.self,
     GlobalAveragePool.self,
+    GlobalLpPool.self,
     GlobalMaxPool.self,
     LpPool.self,
     MaxPool.self,
@@ -182,6 +190,7 @@ package enum OperatorRegistry {
     RoiAlign.self,
     // Normalization
     BatchNormalization.self,
+    EmbedLayerNormalization.self,
     GroupNormalization.self,
     InstanceNormalization.self,
     LRN.self,
@@ -189,6 +198,9 @@ package enum OperatorRegistry {
     LpNormalization.self,
     MeanVarianceNormalization.self,
     RMSNormalization.self,
+    SimplifiedLayerNormalization.self,
+    SkipLayerNormalization.self,
+    SkipSimplifiedLayerNormalization.self,
     // Resampling
     AffineGrid.self,
     GridSample.self,
@@ -198,16 +210,75 @@ package enum OperatorRegistry {
     ConvInteger.self,
     DequantizeLinear.self,
     DynamicQuantizeLinear.self,
+    DynamicQuantizeMatMul.self,
     MatMulInteger.self,
+    MatMulIntegerToFloat.self,
+    MatMulNBits.self,
+    NhwcMaxPool.self,
+    QLinearAdd.self,
+    QLinearAveragePool.self,
+    QLinearConcat.self,
     QLinearConv.self,
+    QLinearGlobalAveragePool.self,
+    QLinearLeakyRelu.self,
     QLinearMatMul.self,
+    QLinearMul.self,
+    QLinearSigmoid.self,
+    QLinearSoftmax.self,
     QuantizeLinear.self,
+    // Attention
+    Attention.self,
+    FlexAttention.self,
+    GroupQueryAttention.self,
+    LinearAttention.self,
+    MicrosoftAttention.self,
+    MicrosoftRotaryEmbedding.self,
+    MultiHeadAttention.self,
+    RotaryEmbedding.self,
+    // Signals
+    BlackmanWindow.self,
+    DFT.self,
+    HammingWindow.self,
+    HannWindow.self,
+    MelWeightMatrix.self,
+    STFT.self,
+    // Random numbers
+    Bernoulli.self,
+    Multinomial.self,
+    RandomNormal.self,
+    RandomNormalLike.self,
+    RandomUniform.self,
+    RandomUniformLike.self,
+    // Machine learning and training
+    Adagrad.self,
+    Adam.self,
+    Binarizer.self,
+    Imputer.self,
+    LinearRegressor.self,
+    Momentum.self,
+    Normalizer.self,
+    Scaler.self,
+    TfIdfVectorizer.self,
+    TreeEnsemble.self,
     // Losses
     NegativeLogLikelihoodLoss.self,
     SoftmaxCrossEntropyLoss.self,
   ]
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
+
+  /// Domains of ONNX operators that are known.
+  private static let domains: Set<String> = [
+    "", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training", "com.microsoft",
+  ]
+
+  /// The operator that ONNX has by this name in a domain. An operator of com.microsoft that differs from ONNX's own of
+  /// the same name is `Microsoft…` here; others are the same in all domains.
+  package static func operation(named name: String, domain: String) -> (any Operation.Type)? {
+    guard domains.contains(domain) else { return nil }
+    if domain == "com.microsoft", let own = byName["Microsoft\(name)"] { return own }
+    return byName[name]
+  }
 
   /// The operator of this name.
   package static func operation(named name: String) -> (any Operation.Type)? { byName[name] }

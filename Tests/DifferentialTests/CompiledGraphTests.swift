@@ -23,7 +23,21 @@ import Testing
   static let blocks = stride(from: seeds.lowerBound, to: seeds.upperBound, by: 50).map { $0..<min($0 + 50, seeds.upperBound) }
 
   @Test(arguments: blocks) func compiledEqualsInterpreted(_ block: Range<Int>) throws {
-    for seed in block { try check(seed) }
+    for seed in block {
+      do { try check(seed) } catch { Issue.record("seed \(seed): \(error)\n\(describeCompiled(seed))") }
+    }
+  }
+
+  /// What an error was thrown for.
+  private func describeCompiled(_ seed: Int) -> String {
+    let precision: RandomGraph.Precision = seed % 8 == 7 ? .half : .single
+    guard
+      let (graph, _) = try? RandomGraph.make(
+        seed: UInt64(seed), nodes: precision == .half ? Self.operatorsOfAGraph / 2 : Self.operatorsOfAGraph,
+        precision: precision)
+    else { return "" }
+    var random = SampleSource(seed: UInt64(seed))
+    return describe(seed % 3 == 0 ? graph.withRunTimeSize(&random)?.graph ?? graph : graph)
   }
 
   /// One graph in eight has half-precision types, one in three has a size that is known only when it runs.

@@ -62,7 +62,6 @@ private let illegal: [Case] = [
   Case(Sub(), [f32(2), i64(2)], "one element type, found f32 and i64"),
   Case(Exp(), [i64(2)], "does not take i64"),
   Case(And(), [f32(2), f32(2)], "does not take f32"),
-  Case(Mod(), [f32(2), f32(2)], "needs fmod"),
   Case(Where(), [f32(2), f32(2), f32(2)], "must be bool, found f32"),
   Case(Clip(min: 0, max: 1), [f32(2), f32()], "given twice"),
   Case(Gelu(approximate: "erf"), [f32(2)], "'approximate' of 'Gelu' is 'erf'"),

@@ -51,10 +51,11 @@ package struct DeformConv: WindowOperation {
     var conv = Conv()
     (conv.kernelShape, conv.strides, conv.dilations, conv.pads, conv.group) = (kernelShape, strides, dilations, pads, group)
     let geometry = try conv.geometry(x, w)
+    guard geometry.filters != 0, geometry.channels != 0 else { throw TypeError("the weights \(w) are empty", operand: 1) }
     guard offsetGroup > 0, geometry.channels.dividedExactly(by: Dim(offsetGroup)) != nil else {
       throw TypeError("\(offsetGroup) offset groups do not divide the channels of \(x)", operand: 0)
     }
-    let taps = Dim(geometry.window.reduce(1) { $0 * $1.kernel } * offsetGroup)
+    let taps = geometry.window.reduce(Dim(offsetGroup)) { $0 * Dim($1.kernel) }
     let output = geometry.window.map(\.output)
     let wanted = TensorType(x.dtype, [x.shape[0], 2 * taps] + output)
     guard offset == wanted else {
@@ -114,7 +115,7 @@ package struct DeformConv: WindowOperation {
     guard let x = types.operands[0], let geometry = try? geometry(types.operands) else { return .leaf }
     let window = geometry.window
     let (batch, groups) = (x.shape[0], Dim(offsetGroup))
-    let taps = Dim(window.reduce(1) { $0 * $1.kernel })
+    let taps = window.reduce(Dim(1)) { $0 * Dim($1.kernel) }
     let output = window.map(\.output)
     let points = output.reduce(Dim(1), *)
     let depth = Dim.floorDiv(geometry.channels, groups)

@@ -27,6 +27,9 @@ package struct Col2Im: Operation {
   package var strides: [Int] = []
   package init() {}
 
+  /// The elements of a block.
+  private var block: Dim { blockShape.reduce(Dim(1)) { $0 * Dim($1) } }
+
   /// The windows over the image.
   private func window(_ x: TensorType) throws(TypeError) -> [WindowAxis] {
     guard x.rank == 3, DType.numbers.contains(x.dtype) else {
@@ -45,7 +48,7 @@ package struct Col2Im: Operation {
         "'Col2Im' has \(x.shape[2]) blocks, expected \(window.map(\.output.description).joined(separator: " · "))",
         operand: 0)
     }
-    guard x.shape[1].dividedExactly(by: Dim(blockShape.reduce(1, *))) != nil else {
+    guard block.isValid, x.shape[1].dividedExactly(by: block) != nil else {
       throw TypeError("axis 1 of \(x) does not divide into blocks of \(blockShape)", operand: 0)
     }
     return window
@@ -54,7 +57,6 @@ package struct Col2Im: Operation {
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
     guard let x = operands[0] else { throw TypeError("'Col2Im' needs an operand") }
     let window = try window(x)
-    let block = Dim(blockShape.reduce(1, *))
     return [TensorType(x.dtype, [x.shape[0], Dim.floorDiv(x.shape[1], block)] + window.map(\.input))]
   }
 
@@ -93,7 +95,7 @@ package struct Col2Im: Operation {
             tap = tap * .int(w.kernel) + taps[axis]
             place = place * context.size(w.output) + block
           }
-          let row = index[1] * .int(window.reduce(1) { $0 * $1.kernel }) + tap
+          let row = index[1] * context.size(block) + tap
           let value = context.operand(0, at: [index[0], row, place], where: isInside)
           return .select(isInside, value, .constant(0, x.dtype.computeType))
         }))

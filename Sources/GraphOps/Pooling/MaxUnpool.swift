@@ -34,6 +34,9 @@ package struct MaxUnpool: Operation {
       let stride = Dim(strides.isEmpty ? 1 : strides[axis])
       shape.append((x.shape[axis + 2] - 1) * stride + Dim(kernelShape[axis]) - pad)
     }
+    guard shape.allSatisfy({ ($0.value ?? 0) >= 0 }) else {
+      throw TypeError("'MaxUnpool' would make \(TensorType(x.dtype, shape)) of \(x)", operand: 0)
+    }
     return shape
   }
 

@@ -24,14 +24,9 @@ package struct DynamicQuantizeLinear: Operation {
     _ = try inferTypes([x.type])
     let (high, low) = (x.reals.reduce(0, maximum), x.reals.reduce(0, minimum))
     let scale = (high == low ? 1 : high - low) / 255
-    // The quantised values follow from numbers of f32 alone, the scale itself is kept whole.
-    let narrow = (Float(high) == Float(low) ? 1 : Float(high) - Float(low)) / 255
-    let zero = DType.u8.integer(saturating: Double((-Float(low) / narrow).rounded(.toNearestOrEven)))
-    let quantized = x.reals.map { DType.u8.quantized(Double(Float($0) / narrow), zero: zero) }
-    return [
-      Reference(.u8, x.shape, integers: quantized), Reference(.f32, [], reals: [scale]),
-      Reference(.u8, [], integers: [zero]),
-    ]
+    let zero = Reference(.u8, [], integers: [DType.u8.quantized(-low / scale, zero: 0)])
+    let step = Reference(.f32, [], reals: [scale])
+    return [try QuantizeLinear(.u8).evaluate([x, step, zero])[0], step, zero]
   }
 
   package func lower(_ types: NodeTypes) -> Lowering {

@@ -5,7 +5,7 @@ import GraphIR
 import KernelIR
 import TensorCore
 
-/// The exact sum is multiplied by x_scale · w_scale / y_scale in f32, rounded, and moved by the zero point.
+/// The exact sum is multiplied by x_scale · w_scale / y_scale, rounded, and moved by the zero point.
 package struct QLinearConv: WindowOperation {
   package static let name = "QLinearConv"
   package static let summary =
@@ -73,9 +73,8 @@ package struct QLinearConv: WindowOperation {
     for position in sums.integers.indices {
       let filter = position / inner % filters
       let sum = wrap(sums.integers[position] + (bias?.integers[filter] ?? 0), to: .i32)
-      let scale = Float(scales[scales.count == 1 ? 0 : filter])
-      let factor = Float(values[1].reals[0]) * scale / Float(values[6].reals[0])
-      result.integers[position] = dtype.quantized(Double(Float(sum) * factor), zero: values[7].integers[0])
+      let factor = values[1].reals[0] * scales[scales.count == 1 ? 0 : filter] / values[6].reals[0]
+      result.integers[position] = dtype.quantized(Double(sum) * factor, zero: values[7].integers[0])
     }
     return [result]
   }

@@ -5,7 +5,7 @@ import GraphIR
 import KernelIR
 import TensorCore
 
-/// The exact sum of products is multiplied by a_scale · b_scale / y_scale in f32, rounded, and moved by the zero point.
+/// The exact sum of products is multiplied by a_scale · b_scale / y_scale, rounded, and moved by the zero point.
 package struct QLinearMatMul: Operation {
   package static let name = "QLinearMatMul"
   package static let summary =
@@ -46,13 +46,12 @@ package struct QLinearMatMul: Operation {
       matrixScaleShape(values[4].type, of: values[3].type, isRow: false, operand: 4, for: Self.name), for: Self.name)
     let rowStrides = broadcastStrides(rows, to: sums.shape)
     let columnStrides = broadcastStrides(columns, to: sums.shape)
-    let (scale, zero) = (Float(values[6].reals[0]), values[7].integers[0])
+    let (scale, zero) = (values[6].reals[0], values[7].integers[0])
     var result = Reference(zeros: dtype, sums.shape)
     forEachIndex(sums.shape) { position, index in
       let a = values[1].reals[zip(index, rowStrides).reduce(0) { $0 + $1.0 * $1.1 }]
       let b = values[4].reals[zip(index, columnStrides).reduce(0) { $0 + $1.0 * $1.1 }]
-      let factor = Float(a) * Float(b) / scale
-      result.integers[position] = dtype.quantized(Double(Float(sums.integers[position]) * factor), zero: zero)
+      result.integers[position] = dtype.quantized(Double(sums.integers[position]) * (a * b / scale), zero: zero)
     }
     return [result]
   }

@@ -135,8 +135,8 @@ extension Resize {
       throw TypeError("'Resize' has \(scales.count + sizes.count) sizes or scales for \(named.count) axes")
     }
     let takesRegion = coordinates == "tf_crop_and_resize"
-    guard !takesRegion || (roi.count == 2 * named.count && roi.allSatisfy(\.isFinite)) else {
-      throw TypeError("'roi' of 'Resize' has \(roi.count) numbers, expected \(2 * named.count)")
+    guard !takesRegion || (roi.count == 2 * named.count && roi.allSatisfy { $0.magnitude < 1e6 }) else {
+      throw TypeError("'roi' of 'Resize' is \(roi), expected \(2 * named.count) numbers around 0 to 1")
     }
     let shared = try aspectScale(shape, named)
     var spans: [Span] = []
@@ -148,7 +148,9 @@ extension Resize {
         span.output = try scaledSize(shape[axis], scales[place])
       } else if let shared {
         span.scale = shared
-        span.output = Dim(Int(shared * Double(shape[axis].value ?? 0) + 0.5))
+        let size = shared * Double(shape[axis].value ?? 0) + 0.5
+        guard size < 0x1p53 else { throw TypeError("'Resize' would make \(size) elements of axis \(axis)") }
+        span.output = Dim(Int(size))
       } else {
         span.output = sizes[place]
         span.isSized = true

@@ -77,6 +77,7 @@ struct Sampler: Sendable {
   /// The elements of one axis that a coordinate mixes.
   private func taps(_ x: ValueID, _ size: Dim, _ builder: inout GraphBuilder) throws(TypeError) -> [Tap] {
     let last = try builder.plus(try builder.size(size, builder.type(x).dtype), -1)
+    let x = try builder.emit(Where(), try builder.emit(IsNaN(), x), try builder.scalar(0, like: x), x)
     if mode == .nearest {
       let place = try folded(try builder.emit(Round(), x), last, &builder)
       return [try tap(place, nil, last, &builder)]

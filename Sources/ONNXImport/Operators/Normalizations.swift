@@ -46,19 +46,26 @@ extension OperatorTable {
     return [try importer.emit(operation, x, parameters[0], parameters[1])]
   }
 
-  /// Dropout does nothing where a model runs; its mask says that everything is kept.
+  /// Dropout does nothing where a model runs, unless it is told that it trains; its mask says what is kept.
   static let dropout: Translation = { (importer, node) throws(TypeError) in
-    node.ignore("ratio", "is_test", "seed")
+    node.ignore("ratio", "is_test")
     let x = try node.required(0)
+    let type = importer.type(x)
+    let seed = try node.int("seed")
     if let mode = node.operand(2) {
       let isTraining = try importer.real(mode, "training_mode") != 0
       let ratio = try node.operand(1).map { ratio throws(TypeError) in try importer.real(ratio, "ratio") } ?? 0.5
       if isTraining && ratio != 0 {
-        throw TypeError("it drops elements at random ('training_mode' is set)", note: "export the model for inference")
+        guard (0..<1).contains(ratio) else { throw TypeError("its ratio is \(ratio), expected 0 or more and below 1") }
+        let numbers = try importer.emit(RandomUniform(type.shape, .f32, seed: seed.map(Double.init)))
+        let limit = try importer.builder.scalar(ratio, .f32)
+        let mask = try importer.emit(GreaterOrEqual(), numbers, limit)
+        let scaled = try importer.emit(Mul(), x, try importer.builder.scalar(1 / (1 - ratio), type.dtype))
+        let y = try importer.emit(Where(), mask, scaled, try importer.builder.scalar(0, type.dtype))
+        return node.wants(1) ? [y, mask] : [y]
       }
     }
     guard node.wants(1) else { return [x] }
-    let dtype = node.version < 10 ? importer.type(x).dtype : .bool
-    return [x, try importer.emit(ConstantOfShape(importer.type(x).shape, 1, dtype))]
+    return [x, try importer.emit(ConstantOfShape(type.shape, 1, node.version < 10 ? type.dtype : .bool))]
   }
 }

@@ -25,6 +25,7 @@ enum OperatorTable {
     "Concat": concat,
     "Constant": constant,
     "ConstantOfShape": constantOfShape,
+    "DFT": dft,
     "Div": legacyBroadcast(Div()),
     "Dropout": dropout,
     "Equal": legacyBroadcast(Equal()),
@@ -100,8 +101,10 @@ enum OperatorTable {
   /// How an operator of a domain is translated; nil when it is not supported.
   static func translation(_ name: String, _ domain: String) -> Translation? {
     switch domain {
-    case "": translations[name] ?? OperatorRegistry.operation(named: name).map { generic($0) }
-    default: nil
+    case "": translations[name] ?? OperatorRegistry.operation(named: name, domain: domain).map { generic($0) }
+    case "ai.onnx.preview" where name == "FlexAttention": flexAttention
+    case "ai.onnx.preview.training": OperatorRegistry.operation(named: name, domain: domain).map { optimizer($0) }
+    default: OperatorRegistry.operation(named: name, domain: domain).map { generic($0) }
     }
   }
 
