@@ -15,10 +15,9 @@ package struct Fixture: Sendable {
     case check
     /// Does not: the expectation is every error with its place.
     case error
-    /// Interpreter, optimised graph, compiled code and executable agree; with `values` the expectation is outputs.
+    /// Interpreter, optimised graph, compiled code and executable agree, with the same bits for 1, 2, 3 and 7 threads;
+    /// with `values` the expectation is outputs.
     case run
-    /// The same bits with 1, 2, 3 and 7 threads.
-    case threads
     /// The expectation is the canonical layout of what is not a command.
     case fmt
     /// The expectation is the number of kernels and steps.
@@ -72,7 +71,7 @@ package struct Fixture: Sendable {
       }
     }
     if commands.isEmpty {
-      commands = [.check, .run, .threads].map { Command(kind: $0, words: [], options: [], expected: [], line: 0) }
+      commands = [.check, .run].map { Command(kind: $0, words: [], options: [], expected: [], line: 0) }
     }
   }
 

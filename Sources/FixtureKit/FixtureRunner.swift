@@ -76,7 +76,7 @@ extension Fixture.Command {
     switch kind {
     case .error, .fmt, .kernels: true
     case .check, .run: !expected.isEmpty || !words.isEmpty
-    case .threads, .unbound: false
+    case .unbound: false
     }
   }
 }
@@ -124,10 +124,7 @@ private struct FixtureRunner {
       let lowered = try CompiledModel.lower(try load(command, fixesSizes: false).graph, options.compile)
       return (["\(lowered.plan.kernels.count) kernels, \(lowered.plan.steps.count) steps"], [])
     case .run:
-      let runs = try runs(command)
-      return try runs.compareAll(options, tolerance(command))
-    case .threads:
-      return ([], try runs(command).compareThreads(options))
+      return try runs(command).compareAll(options, tolerance(command))
     }
   }
 

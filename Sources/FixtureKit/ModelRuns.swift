@@ -54,26 +54,18 @@ struct ModelRuns {
     let results = try compiled.run(inputs)
     let outputs = Dictionary(zip(compiled.plan.outputs.map(\.name), results), uniquingKeysWith: { first, _ in first })
     compare("compiled", outputs, reference, tolerance)
+    for threads in [2, 3, 7] {
+      let threaded = try compiled.run(inputs, threads: threads)
+      for (port, (found, wanted)) in zip(compiled.plan.outputs, zip(threaded, results)) where !found.isIdentical(to: wanted) {
+        failures.append("output '\(port.name)' has other bits with \(threads) threads than with 1")
+      }
+    }
     if options.buildsExecutables {
       // The same kernels: the same bits.
       compare("executable", try executable(options), outputs, Tolerance(absolute: 0, relative: 0))
     }
     let actual = graph.outputs.compactMap { output in reference[output.name].map { line(output.name, $0) } }
     return (actual, failures)
-  }
-
-  /// Where the bits of the outputs depend on the number of threads.
-  func compareThreads(_ options: FixtureOptions) throws -> [String] {
-    let compiled = try CompiledModel(graph, options.compile)
-    let expected = try compiled.run(inputs, threads: 1)
-    var failures: [String] = []
-    for threads in [2, 3, 7] {
-      for ((port, found), wanted) in zip(zip(compiled.plan.outputs, try compiled.run(inputs, threads: threads)), expected)
-      where !found.bytes.elementsEqual(wanted.bytes) {
-        failures.append("output '\(port.name)' has other bits with \(threads) threads than with 1")
-      }
-    }
-    return failures
   }
 
   /// The outputs of a program built from the model.

@@ -16,14 +16,14 @@ struct Test: ParsableCommand {
 
         %% test: check            reads and resolves; `check types` expects each box's type
         %% test: error            does not: expects every error with its line and column
-        %% test: run random=1 N=3 interpreter, optimised graph, compiled code and executable agree;
+        %% test: run random=1 N=3 interpreter, optimised graph, compiled code and executable agree, with
+                                  the same bits for 1, 2, 3 and 7 threads;
                                   `run values` expects the first values of the outputs
-        %% test: threads          gives the same bits with 1, 2, 3 and 7 threads
         %% test: fmt              expects the canonical layout
         %% test: kernels          expects the number of kernels and steps after fusion
 
       `%% expect:` lines after a command are what it expects; BLESS=1 rewrites them. A file without commands is tested
-      with check, run and threads.
+      with check and run.
       """)
 
   @ArgumentParser.Argument(help: ArgumentHelp("Files and folders.", valueName: "path"))
