@@ -68,7 +68,8 @@ extension Layer {
   /// An operand that must be there.
   func operand(_ inputs: [ValueID?], _ place: Int = 0) throws(TypeError) -> ValueID {
     guard place < inputs.count, let value = inputs[place] else {
-      throw TypeError("'\(Self.name)' needs its operand '\(place < Self.inputs.count ? Self.inputs[place].name : "inputs")'")
+      throw TypeError(
+        "'\(Self.name)' needs its operand '\(place < Self.inputs.count ? Self.inputs[place].name : "inputs")'")
     }
     return value
   }

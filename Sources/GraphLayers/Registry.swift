@@ -170,7 +170,8 @@ package enum LayerRegistry {
     "TFSMLayer": "functions of other libraries have no graph: export the model as ONNX",
     "TorchModuleWrapper": "functions of other libraries have no graph: export the model as ONNX",
     "ContrastLimitedAdaptiveHistogramEqualization": "equalise the images while they are read, or use AutoContrast",
-    "ReversibleEmbedding": "write a Parameter box as the table, Gather(axis = 0) to read it and Einsum('btd,vd->btv') back",
+    "ReversibleEmbedding":
+      "write a Parameter box as the table, Gather(axis = 0) to read it and Einsum('btd,vd->btv') back",
     "InputLayer": "write Input(sizes…, element type)",
     "MaxNumBoundingBoxes": "bounding boxes are a list of any length: use Slice and Pad over a tensor of boxes",
     "RNN": "write LSTM, GRU or SimpleRNN, or Scan over a block of your own",
@@ -183,7 +184,9 @@ package enum LayerRegistry {
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
   /// The layer of this name or alias.
-  package static func layer(named name: String) -> (any Layer.Type)? { byName[name] ?? aliases[name].flatMap { byName[$0] } }
+  package static func layer(named name: String) -> (any Layer.Type)? {
+    byName[name] ?? aliases[name].flatMap { byName[$0] }
+  }
 
   /// Every name that `layer(named:)` knows.
   package static var names: [String] { all.map { $0.name } + aliases.keys }

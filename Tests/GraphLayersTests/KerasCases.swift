@@ -40,7 +40,9 @@ struct KerasCase: Sendable, CustomTestStringConvertible {
   /// The names of the weights that Keras' layer has.
   var weightNames: Set<String> { Set(part("weight").map(\.name)) }
   var inputs: [String: Tensor] {
-    get throws { Dictionary(uniqueKeysWithValues: try part("input").map { ($0.name, try KerasCase.archive.tensor($0.entry)) }) }
+    get throws {
+      Dictionary(uniqueKeysWithValues: try part("input").map { ($0.name, try KerasCase.archive.tensor($0.entry)) })
+    }
   }
   /// In Keras' order.
   var outputs: [Tensor] {
@@ -49,7 +51,9 @@ struct KerasCase: Sendable, CustomTestStringConvertible {
 
   private func part(_ kind: String) -> [(name: String, entry: TensorArchive.Entry)] {
     let prefix = "\(name)/\(kind)/"
-    return KerasCase.archive.entries.filter { $0.name.hasPrefix(prefix) }.map { (String($0.name.dropFirst(prefix.count)), $0) }
+    return KerasCase.archive.entries.filter { $0.name.hasPrefix(prefix) }.map {
+      (String($0.name.dropFirst(prefix.count)), $0)
+    }
   }
 
   static let archive: TensorArchive = {

@@ -74,7 +74,8 @@ import Testing
       return try #require(try interpret(builder.graph, references: moved)["total"]).reals[0]
     }
     let expected = (try value(1) - value(-1)) / (2 * step)
-    #expect(abs(slope - expected) <= 1e-5 * max(1, abs(expected)), "the gradient gives \(slope), differences \(expected)")
+    #expect(
+      abs(slope - expected) <= 1e-5 * max(1, abs(expected)), "the gradient gives \(slope), differences \(expected)")
   }
 
   /// Each of Keras' layers is here with its arguments and their defaults, or refused with what to write instead.
@@ -100,7 +101,8 @@ import Testing
   /// What has a meaning for Keras' own training, storage or devices only, or is said elsewhere (`name` is the box's).
   private static let trainingOnly: Set<String> = [
     "name", "dtype", "trainable", "autocast", "activity_regularizer", "lora_rank", "lora_alpha", "quantization_config",
-    "weights", "sparse", "bounding_box_format", "Discretization.num_bins", "Discretization.epsilon", "synchronized", "renorm", "renorm_clipping",
+    "weights", "sparse", "bounding_box_format", "Discretization.num_bins", "Discretization.epsilon", "synchronized",
+    "renorm", "renorm_clipping",
     "renorm_momentum",
   ]
 
@@ -179,8 +181,10 @@ import Testing
   @Test func integerLookup() throws {
     func check(_ arguments: String, _ x: [[Int64]], _ expected: [[Double]]) throws {
       let tensor = try #require(Tensor(.i64, [x.count, x[0].count], integers: x.flatMap { $0 }))
-      let y = try values("IntegerLookup(vocabulary = [12, 36, 1138, 42]\(arguments))", "Input(N, \(x[0].count), i64)", tensor)
-      #expect(zip(y.doubles(), expected.flatMap { $0 }).allSatisfy { abs($0 - $1) < 1e-6 }, "\(arguments): \(y.doubles())")
+      let y = try values(
+        "IntegerLookup(vocabulary = [12, 36, 1138, 42]\(arguments))", "Input(N, \(x[0].count), i64)", tensor)
+      #expect(
+        zip(y.doubles(), expected.flatMap { $0 }).allSatisfy { abs($0 - $1) < 1e-6 }, "\(arguments): \(y.doubles())")
       #expect(y.count == expected.flatMap { $0 }.count)
     }
     try check("", [[12, 1138, 42], [42, 1000, 36]], [[1, 3, 4], [4, 0, 2]])
@@ -191,7 +195,8 @@ import Testing
     try check(", output_mode = multi_hot", sets, [[0, 1, 0, 1, 1], [1, 0, 1, 0, 1]])
     try check(", output_mode = count", sets, [[0, 1, 0, 1, 2], [2, 0, 1, 0, 1]])
     try check(
-      ", output_mode = tf_idf, idf_weights = [0.25, 0.75, 0.6, 0.4]", sets, [[0, 0.25, 0, 0.6, 0.8], [1, 0, 0.75, 0, 0.4]])
+      ", output_mode = tf_idf, idf_weights = [0.25, 0.75, 0.6, 0.4]", sets,
+      [[0, 0.25, 0, 0.6, 0.8], [1, 0, 0.75, 0, 0.4]])
     try check(", invert = true", [[1, 3, 4], [4, 0, 2]], [[12, 1138, 42], [42, -1, 36]])
   }
 

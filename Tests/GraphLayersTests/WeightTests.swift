@@ -70,12 +70,15 @@ import Testing
       [
         "net.conv1.weight": [4, 3, 3, 2], "net.conv1.bias": [4], "net.bn1.weight": [4], "net.bn1.bias": [4],
         "net.bn1.running_mean": [4], "net.bn1.running_var": [4], "net.bn1.num_batches_tracked": [],
-        "net.depthwise.weight": [4, 1, 2, 2], "net.depthwise.bias": [4], "net.up.weight": [4, 5, 2, 2], "net.up.bias": [5],
+        "net.depthwise.weight": [4, 1, 2, 2], "net.depthwise.bias": [4], "net.up.weight": [4, 5, 2, 2],
+        "net.up.bias": [5],
         "net.fc.weight": [7, 5], "net.fc.bias": [7], "aux.weight": [3],
       ])
     #expect(weights.initialized.isEmpty)
     let report = try #require(weights.report)
-    #expect(report.contains("12 parameters matched") && report.contains("4 rearranged") && report.contains("1 not used: aux.weight"))
+    #expect(
+      report.contains("12 parameters matched") && report.contains("4 rearranged")
+        && report.contains("1 not used: aux.weight"))
     // [h, w, in, out] from [out, in, h, w].
     let kernel = try #require(weights.tensors["conv1/kernel"])
     let stored = try Self.tensor([4, 3, 3, 2], 0)
@@ -186,7 +189,9 @@ import Testing
 
     func sums(_ matrix: Int, _ bias: Int, _ values: [Double]) -> [Double] {
       (0..<gates * units).map { row in
-        values.indices.reduce(parts[bias].1.double(row)) { $0 + parts[matrix].1.double(row * values.count + $1) * values[$1] }
+        values.indices.reduce(parts[bias].1.double(row)) {
+          $0 + parts[matrix].1.double(row * values.count + $1) * values[$1]
+        }
       }
     }
     func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
@@ -225,7 +230,8 @@ import Testing
     #expect(try #require(weights.tensors["rest/1/b/bias"]).double(0) == 7)
     #expect(try #require(weights.tensors["rest/0/b/kernel"]).double(1) == 2 + 2.0 / 4096)
     // Without the map the first block's number is not in the file.
-    #expect(ids { try bind(model, shapes) }.contains { $0.hasPrefix("missing-weight") && $0.contains("'rest/0/a/kernel'") })
+    #expect(
+      ids { try bind(model, shapes) }.contains { $0.hasPrefix("missing-weight") && $0.contains("'rest/0/a/kernel'") })
   }
 
   @Test func whatIsAmbiguousOrMissingIsListed() throws {
@@ -236,7 +242,9 @@ import Testing
     let found = ids {
       try bind(
         model,
-        ["one.a.weight": [2, 2], "one.a.bias": [2], "two.a.weight": [2, 2], "two.a.bias": [2], "head.weight": [4, 2]])
+        [
+          "one.a.weight": [2, 2], "one.a.bias": [2], "two.a.weight": [2, 2], "two.a.bias": [2], "head.weight": [4, 2],
+        ])
     }
     #expect(found.filter { $0.hasPrefix("ambiguous-weight") && $0.contains("'one/a', 'two/a'") }.count == 2, "\(found)")
     #expect(found.filter { $0.hasPrefix("missing-weight") && $0.contains("'last/") }.count == 2, "\(found)")
@@ -249,7 +257,10 @@ import Testing
       """
     let weights = try bind(
       model,
-      ["model/hidden/kernel:0": [2, 3], "model/hidden/bias:0": [3], "model/label/kernel:0": [3, 4], "model/label/bias:0": [4]])
+      [
+        "model/hidden/kernel:0": [2, 3], "model/hidden/bias:0": [3], "model/label/kernel:0": [3, 4],
+        "model/label/bias:0": [4],
+      ])
     #expect(try #require(weights.tensors["hidden/kernel"]).double(1) == 1.0 / 4096)
     #expect(try #require(weights.tensors["label/bias"]).double(0) == 3)
   }

@@ -23,7 +23,7 @@ package struct SoftmaxLayer: Layer {
 }
 
 extension LayerContext {
-  /// Softmax over axes (ascending) of the places where a mask, which broadcasts, is true or above one half; 0 elsewhere.
+  /// Softmax over axes (ascending) of the places where a mask, which broadcasts, is above one half; 0 elsewhere.
   mutating func maskedSoftmax(_ x: ValueID, _ axes: [Int], mask: ValueID?) throws(TypeError) -> ValueID {
     var (scores, kept): (ValueID, ValueID?) = (x, mask)
     if let mask {

@@ -16,7 +16,8 @@ package protocol ScoredAttention: Layer {
 extension ScoredAttention {
   package static var inputs: [Slot] {
     [
-      Slot("query"), Slot("value"), Slot("key", .optional), Slot("query_mask", .optional), Slot("value_mask", .optional),
+      Slot("query"), Slot("value"), Slot("key", .optional), Slot("query_mask", .optional),
+      Slot("value_mask", .optional),
     ]
   }
 

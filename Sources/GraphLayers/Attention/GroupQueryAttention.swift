@@ -8,7 +8,8 @@ import TensorCore
 package struct GroupQueryAttention: Layer {
   package static let name = "GroupQueryAttention"
   package static let summary =
-    "Multi-head attention in which num_query_heads / num_key_value_heads heads of query share each head of key and value."
+    "Multi-head attention in which num_query_heads / num_key_value_heads heads of query share each "
+    + "head of key and value."
   package static let required = ["head_dim", "num_query_heads", "num_key_value_heads"]
   package static let inputs = MultiHeadAttention.inputs
   package static var arguments: [Attribute<Self>] {
@@ -54,7 +55,8 @@ package struct GroupQueryAttention: Layer {
         "'num_query_heads' of '\(Self.name)' must be a multiple of 'num_key_value_heads', found \(queryHeads) and "
           + "\(sharedHeads)")
     }
-    guard type.rank == 3, context.type(value).rank == 3, context.type(key).rank == 3, let width = type.shape[2].value else {
+    guard type.rank == 3, context.type(value).rank == 3, context.type(key).rank == 3, let width = type.shape[2].value
+    else {
       throw TypeError(
         "'\(Self.name)' needs query, value and key [N, T, width], found \(type), \(context.type(value)) and "
           + "\(context.type(key))", operand: 0)

@@ -18,7 +18,8 @@ package struct MultiHeadAttention: Layer {
   package static var arguments: [Attribute<Self>] {
     [
       Attribute("num_heads", \.heads, "the number of heads"),
-      Attribute("key_dim", \.keySize, "the width of a head of query and key; the query's width / num_heads when not given"),
+      Attribute(
+        "key_dim", \.keySize, "the width of a head of query and key; the query's width / num_heads when not given"),
       Attribute("value_dim", \.valueSize, "the width of a head of value; key_dim when not given"),
       Attribute("dropout", \.dropout, "the fraction of weights that training drops"),
       Attribute("use_bias", \.useBias, "whether the projections add biases"),

@@ -71,7 +71,7 @@ extension LayerContext {
     else { throw TypeError("'\(layout.layer)' needs a known number of channels, found \(type(x))", operand: 0) }
     let sizes = window.size.map { Dim($0) }
     let kernel = try parameter(name, sizes + [Dim(channels), Dim(multiplier)], options, dtype: type(x).dtype)
-    // Keras keeps [spatial…, channels, multiplier]; as a grouped convolution it is [spatial…, 1, channels · multiplier].
+    // Keras keeps [spatial…, channels, multiplier]; a grouped convolution has [spatial…, 1, channels · multiplier].
     let grouped = try emit(Reshape(exactly: sizes + [1, Dim(outputs.partialValue)]), kernel)
     return try convolve(x, grouped, nil, window, groups: channels)
   }

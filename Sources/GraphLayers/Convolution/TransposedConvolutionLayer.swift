@@ -27,7 +27,8 @@ extension TransposedConvolutionLayer {
       Attribute("activation", \.options.base.activation, "the activation's name"),
       Attribute("strides", \.options.base.strides, "the distances of windows in the output"),
       Attribute("padding", \.options.base.padding, "'valid' or 'same'"),
-      Attribute("output_padding", \.options.outputPadding, "added at the end of the output; from the strides when not given"),
+      Attribute(
+        "output_padding", \.options.outputPadding, "added at the end of the output; from the strides when not given"),
       Attribute("data_format", \.options.base.dataFormat, "'channels_last' or 'channels_first'"),
       Attribute("dilation_rate", \.options.base.dilationRate, "distances between the window's elements"),
       Attribute("use_bias", \.options.base.useBias, "whether a bias is added"),
@@ -52,9 +53,6 @@ extension TransposedConvolutionLayer {
     operation.dataFormat = "channels_last"
     var (starts, ends, output): ([Dim], [Dim], [Dim]) = ([], [], [])
     for axis in 0..<Self.spatialRank {
-      guard !window.dilations[axis].multipliedReportingOverflow(by: window.size[axis]).overflow else {
-        throw TypeError("the window of '\(Self.name)' is too large")
-      }
       let extent = (window.size[axis] - 1) * window.dilations[axis] + 1
       let (start, end) = Self.crops(
         extent, stride: window.strides[axis], isSame: base.padding == "same", added: added?[axis])

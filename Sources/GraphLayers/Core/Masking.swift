@@ -7,7 +7,8 @@ import TensorCore
 
 package struct Masking: Layer {
   package static let name = "Masking"
-  package static let summary = "[N, steps, features] whose steps of mask_value in every feature are skipped by later layers."
+  package static let summary =
+    "[N, steps, features] whose steps of mask_value in every feature are skipped by later layers."
   package static var arguments: [Attribute<Self>] {
     [Attribute("mask_value", \.maskValue, "what every feature of a left-out step is")]
   }

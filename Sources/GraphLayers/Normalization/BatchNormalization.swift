@@ -7,7 +7,8 @@ import TensorCore
 
 package struct BatchNormalization: Layer {
   package static let name = "BatchNormalization"
-  package static let summary = "gamma · (x − mean) / √(variance + epsilon) + beta with the running statistics of an axis."
+  package static let summary =
+    "gamma · (x − mean) / √(variance + epsilon) + beta with the running statistics of an axis."
   package static var arguments: [Attribute<Self>] {
     [
       Attribute("axis", \.axis, "the axis of features"),

@@ -39,6 +39,7 @@ package struct LayerNormalization: Layer {
     norm.epsilon = epsilon
     let built = norm
     return result(
-      try context.withTrailing(axes, of: x) { (context, x) throws(TypeError) in try context.emit(built, x, gamma, beta) })
+      try context.withTrailing(axes, of: x) { (context, x) throws(TypeError) in try context.emit(built, x, gamma, beta)
+      })
   }
 }

@@ -7,7 +7,8 @@ import TensorCore
 
 package struct SpectralNormalization: WrapperLayer {
   package static let name = "SpectralNormalization"
-  package static let summary = "A layer with a kernel, such as SpectralNormalization(Dense(8)); training keeps its spectral norm at 1."
+  package static let summary =
+    "A layer with a kernel, such as SpectralNormalization(Dense(8)); training keeps its spectral norm at 1."
   package static var arguments: [Attribute<Self>] {
     [
       Attribute("layer", \.text, "the layer"),
@@ -28,11 +29,13 @@ package struct SpectralNormalization: WrapperLayer {
     let kernel = context.builder.graph.nodes[start...].lazy.compactMap { $0.operation as? Parameter }
       .first { names.contains($0.name) }
     guard let kernel, let columns = kernel.shape.last else {
-      throw TypeError("the layer in 'SpectralNormalization' has no kernel and no embeddings: '\(type(of: try inner()).name)'")
+      throw TypeError(
+        "the layer in 'SpectralNormalization' has no kernel and no embeddings: '\(type(of: try inner()).name)'")
     }
     // The estimate's vector: training reads and changes it.
     _ = try context.parameter(
-      "vector_u", [1, Dim(columns)], WeightOptions("truncated_normal(stddev = 0.02)"), dtype: kernel.dtype, trainable: false)
+      "vector_u", [1, Dim(columns)], WeightOptions("truncated_normal(stddev = 0.02)"), dtype: kernel.dtype,
+      trainable: false)
     return result(y)
   }
 }

@@ -6,7 +6,8 @@ import GraphOps
 
 package struct AdaptiveMaxPooling2D: AdaptivePoolingLayer {
   package static let name = "AdaptiveMaxPooling2D"
-  package static let summary = "The largest element of each of output_size windows that cover [N, height, width, channels]."
+  package static let summary =
+    "The largest element of each of output_size windows that cover [N, height, width, channels]."
   package static let spatialRank = 2
   package var options = AdaptivePoolingOptions()
   package init() {}

@@ -6,7 +6,8 @@ import GraphOps
 
 package struct AdaptiveMaxPooling3D: AdaptivePoolingLayer {
   package static let name = "AdaptiveMaxPooling3D"
-  package static let summary = "The largest element of each of output_size windows that cover [N, depth, height, width, channels]."
+  package static let summary =
+    "The largest element of each of output_size windows that cover [N, depth, height, width, channels]."
   package static let spatialRank = 3
   package var options = AdaptivePoolingOptions()
   package init() {}

@@ -5,7 +5,7 @@ import GraphIR
 import GraphOps
 import TensorCore
 
-/// Changes images [height, width, channels], or a batch of them, during training; outside of it they only become floats.
+/// Changes images [height, width, channels], or a batch of them, during training; outside of it they become floats.
 package protocol AugmentationLayer: Layer {}
 
 extension AugmentationLayer {

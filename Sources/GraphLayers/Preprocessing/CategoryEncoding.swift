@@ -42,7 +42,8 @@ extension LayerContext {
   ) throws(TypeError) -> ValueID {
     let modes = (allowsInt ? ["int"] : []) + ["one_hot", "multi_hot", "count"]
     guard modes.contains(mode) else {
-      throw TypeError("'output_mode' of '\(layer)' is '\(mode)'", note: "it is \(modes.map { "'\($0)'" }.joined(separator: ", "))")
+      throw TypeError(
+        "'output_mode' of '\(layer)' is '\(mode)'", note: "it is \(modes.map { "'\($0)'" }.joined(separator: ", "))")
     }
     if mode == "int" { return categories }
     var x = categories
@@ -56,6 +57,7 @@ extension LayerContext {
     if let weights { hot = try emit(Mul(), hot, try emit(Unsqueeze(axes: [-1]), try floats(weights))) }
     let axis = shape.count > 1 ? 1 : 0
     return mode == "count"
-      ? try emit(ReduceSum(axes: [axis], keepDims: false), hot) : try emit(ReduceMax(axes: [axis], keepDims: false), hot)
+      ? try emit(ReduceSum(axes: [axis], keepDims: false), hot)
+      : try emit(ReduceMax(axes: [axis], keepDims: false), hot)
   }
 }

@@ -21,7 +21,8 @@ struct ImageAxes {
 
   /// Height and width as numbers.
   func sizes(_ type: TensorType, _ layer: String) throws(TypeError) -> (height: Int, width: Int) {
-    guard let h = type.shape[height].value, let w = type.shape[width].value, h > 0, w > 0, h <= 1 << 20, w <= 1 << 20 else {
+    guard let h = type.shape[height].value, let w = type.shape[width].value, h > 0, w > 0, h <= 1 << 20, w <= 1 << 20
+    else {
       throw TypeError("'\(layer)' needs a known height and width, found \(type)", operand: 0)
     }
     return (h, w)

@@ -7,7 +7,8 @@ import TensorCore
 
 package struct IntegerLookup: Layer {
   package static let name = "IntegerLookup"
-  package static let summary = "The place of each integer in a vocabulary, behind places for a mask and for unknown ones."
+  package static let summary =
+    "The place of each integer in a vocabulary, behind places for a mask and for unknown ones."
   package static let required = ["vocabulary"]
   package static var arguments: [Attribute<Self>] {
     [
@@ -44,9 +45,12 @@ package struct IntegerLookup: Layer {
     guard context.type(given).dtype.isInteger else {
       throw TypeError("'IntegerLookup' needs integers, found \(context.type(given))", operand: 0)
     }
-    guard !vocabulary.isEmpty, Set(vocabulary).count == vocabulary.count, unknownCount >= 0,
+    guard !vocabulary.isEmpty, Set(vocabulary).count == vocabulary.count,
       maskToken.map({ !vocabulary.contains($0) }) ?? true
     else { throw TypeError("'vocabulary' of 'IntegerLookup' must hold different integers, and not the mask's") }
+    guard (0...1 << 20).contains(unknownCount), (1...1 << 24).contains(limit ?? 1) else {
+      throw TypeError("'num_oov_indices' and 'max_tokens' of 'IntegerLookup' are too large or negative")
+    }
     guard unknownMethod == "floormod", salt == nil else {
       throw TypeError("'oov_method' of 'IntegerLookup' must be 'floormod': hashes of text have no meaning for tensors")
     }
@@ -94,12 +98,14 @@ package struct IntegerLookup: Layer {
     let y = try context.encoded(place, depth: depth, mode, allowsInt: true, for: Self.name)
     guard isWeighted else { return y }
     guard let weights, weights.count == vocabulary.count else {
-      throw TypeError("'idf_weights' of 'IntegerLookup' must have a number for each of the \(vocabulary.count) integers")
+      throw TypeError(
+        "'idf_weights' of 'IntegerLookup' must have a number for each of the \(vocabulary.count) integers")
     }
     // Unknown integers weigh as the mean of the known ones.
     let mean = weights.reduce(0, +) / Double(weights.count)
     let all = [Double](repeating: mean, count: start) + weights
-    guard let tensor = Tensor(.f32, [depth], doubles: all + [Double](repeating: 0, count: max(depth - all.count, 0))) else {
+    guard let tensor = Tensor(.f32, [depth], doubles: all + [Double](repeating: 0, count: max(depth - all.count, 0)))
+    else {
       throw TypeError("out of memory")
     }
     return try context.emit(Mul(), y, try context.builder.constant(tensor))
@@ -109,7 +115,9 @@ package struct IntegerLookup: Layer {
   private func inverse(
     _ context: inout LayerContext, _ x: ValueID, _ table: ValueID, start: Int, isMasked: Bool
   ) throws(TypeError) -> ValueID {
-    let special = (isMasked ? [Int64(maskToken ?? 0)] : []) + [Int64](repeating: Int64(unknownToken), count: start - (isMasked ? 1 : 0))
+    let special =
+      (isMasked ? [Int64(maskToken ?? 0)] : [])
+      + [Int64](repeating: Int64(unknownToken), count: start - (isMasked ? 1 : 0))
     guard let front = Tensor(.i64, [special.count], integers: special) else { throw TypeError("out of memory") }
     let all = try context.builder.emitAny(Concat(axis: 0), [try context.builder.constant(front), table])[0]
     let count = try number(&context, start + vocabulary.count)

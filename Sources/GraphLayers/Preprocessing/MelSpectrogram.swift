@@ -50,14 +50,19 @@ package struct MelSpectrogram: Layer {
     let x = try context.floats(operand(inputs))
     let type = context.type(x)
     let windowLength = windowLength ?? length
-    guard type.rank == 2 else { throw TypeError("'MelSpectrogram' needs an input [N, samples], found \(type)", operand: 0) }
-    guard (1...16384).contains(length), (1...length).contains(windowLength), stride > 0, (1...4096).contains(bandCount) else {
+    guard type.rank == 2 else {
+      throw TypeError("'MelSpectrogram' needs an input [N, samples], found \(type)", operand: 0)
+    }
+    guard (1...4096).contains(length), (1...length).contains(windowLength), stride > 0, (1...4096).contains(bandCount)
+    else {
       throw TypeError(
-        "'MelSpectrogram' needs 1 ≤ sequence_length ≤ fft_length ≤ 16384, a positive stride and at most 4096 bands, found "
+        "'MelSpectrogram' needs 1 ≤ sequence_length ≤ fft_length ≤ 4096, a positive stride and at most 4096 bands, "
+          + "found "
           + "\(windowLength), \(length), \(stride) and \(bandCount)")
     }
     guard rate > 0, leastPower > 0, lowest >= 0, lowest < highest ?? rate / 2 else {
-      throw TypeError("'sampling_rate', 'min_power' and the frequencies of 'MelSpectrogram' must be positive and ascending")
+      throw TypeError(
+        "'sampling_rate', 'min_power' and the frequencies of 'MelSpectrogram' must be positive and ascending")
     }
     // Frames as windows of a convolution whose kernels are the cosines and sines of all frequencies.
     let bins = length / 2 + 1

@@ -61,7 +61,8 @@ package struct Normalization: Layer {
       let tensor = Tensor(dtype, sizes, doubles: numbers)
     else {
       throw TypeError(
-        "'Normalization' has \(numbers.count) means for axes of sizes [\(shape.map(\.description).joined(separator: ", "))]")
+        "'Normalization' has \(numbers.count) means for axes of sizes [\(shape.map(\.description).joined(separator: ", "))]"
+      )
     }
     return try context.builder.constant(tensor)
   }

@@ -52,7 +52,9 @@ package struct STFTSpectrogram: Layer {
     let step = frameStep ?? frameLength / 2
     guard (frameLength...16384).contains(length), (1...frameLength).contains(step) else {
       throw TypeError(
-        "'\(Self.name)' needs 1 ≤ frame_step ≤ frame_length ≤ fft_length ≤ 16384, found \(step), \(frameLength) and \(length)")
+        "'\(Self.name)' needs 1 ≤ frame_step ≤ frame_length ≤ fft_length ≤ 16384, "
+          + "found \(step), \(frameLength) and \(length)"
+      )
     }
     // Channels one after the other, as [N · channels, steps, 1].
     let shape = context.type(x).shape

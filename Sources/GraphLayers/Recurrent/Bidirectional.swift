@@ -17,7 +17,8 @@ package struct Bidirectional: WrapperLayer {
     [
       Attribute("layer", \.text, "the recurrent layer"),
       Attribute("merge_mode", \.mergeMode, "'concat', 'sum', 'mul', 'ave', or none for two results"),
-      Attribute("backward_layer", \.backwardText, "another layer for the backward order; like the first when not given"),
+      Attribute(
+        "backward_layer", \.backwardText, "another layer for the backward order; like the first when not given"),
     ]
   }
   package var text = ""
@@ -61,7 +62,8 @@ package struct Bidirectional: WrapperLayer {
   private func recurrent(_ layer: any Layer) throws(TypeError) -> any RecurrentLayer {
     guard let recurrent = layer as? any RecurrentLayer else {
       throw TypeError(
-        "'Bidirectional' needs a recurrent layer, found '\(type(of: layer).name)'", note: "such as Bidirectional(LSTM(64))")
+        "'Bidirectional' needs a recurrent layer, found '\(type(of: layer).name)'",
+        note: "such as Bidirectional(LSTM(64))")
     }
     return recurrent
   }
@@ -83,7 +85,8 @@ package struct Bidirectional: WrapperLayer {
     case "mul": return result(try context.emit(Mul(), a, b))
     case "ave": return result(try context.emit(Mul(), try context.emit(Add(), a, b), try context.scalar(0.5, like: a)))
     case let other?:
-      throw TypeError("'merge_mode' of 'Bidirectional' is '\(other)'", note: "it is 'concat', 'sum', 'mul', 'ave' or none")
+      throw TypeError(
+        "'merge_mode' of 'Bidirectional' is '\(other)'", note: "it is 'concat', 'sum', 'mul', 'ave' or none")
     }
   }
 }

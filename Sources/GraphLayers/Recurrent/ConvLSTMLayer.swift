@@ -36,7 +36,8 @@ extension ConvLSTMLayer {
     let type = context.type(x)
     guard type.rank == Self.spatialRank + 3 else {
       throw TypeError(
-        "'\(Self.name)' needs an input [N, steps, \(Self.spatialRank) spatial axes, channels], found \(type)", operand: 0)
+        "'\(Self.name)' needs an input [N, steps, \(Self.spatialRank) spatial axes, channels], found \(type)",
+        operand: 0)
     }
     guard convolution.dataFormat == "channels_last" else {
       throw TypeError(

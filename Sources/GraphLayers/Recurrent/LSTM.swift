@@ -8,7 +8,8 @@ import TensorCore
 package struct LSTM: RecurrentLayer {
   package static let name = "LSTM"
   package static let summary =
-    "c = f · c + i · tanh(x·W + h·R + b), h = o · tanh(c) over the steps of [N, steps, features], with gates i, f and o."
+    "c = f · c + i · tanh(x·W + h·R + b), h = o · tanh(c) over the steps of [N, steps, features], with "
+    + "gates i, f and o."
   package static let required = ["units"]
   package static let states = ["hidden", "cell"]
   package static var arguments: [Attribute<Self>] {

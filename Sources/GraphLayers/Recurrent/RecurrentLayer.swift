@@ -150,7 +150,9 @@ extension RecurrentLayer {
       isKept = cell.builder.input("mask", TensorType(.bool, [inputShape[0]]))
       operands.append(try context.bools(mask))
     }
-    let weights = prepared.weights.enumerated().map { cell.builder.input("weight\($0.offset)", context.type($0.element)) }
+    let weights = prepared.weights.enumerated().map {
+      cell.builder.input("weight\($0.offset)", context.type($0.element))
+    }
     operands += prepared.weights
     let next = try step(&cell, input, states, weights)
     var output = next[0]

@@ -27,7 +27,8 @@ package struct TimeDistributed: WrapperLayer {
     let y = try buildInner(&context, flat)
     let shape = context.type(y).shape
     guard shape.first == steps else {
-      throw TypeError("the layer in 'TimeDistributed' makes \(context.type(y)) of \(context.type(flat)): it must keep the batch")
+      throw TypeError(
+        "the layer in 'TimeDistributed' makes \(context.type(y)) of \(context.type(flat)): it must keep the batch")
     }
     let result = try context.emit(Reshape(exactly: [type.shape[0], type.shape[1]] + shape[1...]), y)
     if let mask = context.mask(inputs.count > 1 ? inputs[1] : nil, of: x) { context.masks[result] = mask }

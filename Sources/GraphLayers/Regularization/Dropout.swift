@@ -6,7 +6,8 @@ import TensorCore
 
 package struct Dropout: TrainingOnlyLayer {
   package static let name = "Dropout"
-  package static let summary = "Zeros a fraction of the elements during training and scales the rest; nothing otherwise."
+  package static let summary =
+    "Zeros a fraction of the elements during training and scales the rest; nothing otherwise."
   package static let required = ["rate"]
   package static var arguments: [Attribute<Self>] {
     [

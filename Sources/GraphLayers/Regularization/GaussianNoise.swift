@@ -19,6 +19,8 @@ package struct GaussianNoise: TrainingOnlyLayer {
   package init() {}
 
   package func check(_ input: TensorType) throws(TypeError) {
-    guard deviation >= 0 else { throw TypeError("'stddev' of 'GaussianNoise' must not be negative, found \(deviation)") }
+    guard deviation >= 0 else {
+      throw TypeError("'stddev' of 'GaussianNoise' must not be negative, found \(deviation)")
+    }
   }
 }

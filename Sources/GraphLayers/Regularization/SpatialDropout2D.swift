@@ -6,7 +6,8 @@ import TensorCore
 
 package struct SpatialDropout2D: TrainingOnlyLayer {
   package static let name = "SpatialDropout2D"
-  package static let summary = "Zeros whole channels of [N, height, width, channels] during training; nothing otherwise."
+  package static let summary =
+    "Zeros whole channels of [N, height, width, channels] during training; nothing otherwise."
   package static let required = ["rate"]
   package static var arguments: [Attribute<Self>] {
     [

@@ -6,7 +6,8 @@ import TensorCore
 
 package struct SpatialDropout3D: TrainingOnlyLayer {
   package static let name = "SpatialDropout3D"
-  package static let summary = "Zeros whole channels of [N, depth, height, width, channels] during training; nothing otherwise."
+  package static let summary =
+    "Zeros whole channels of [N, depth, height, width, channels] during training; nothing otherwise."
   package static let required = ["rate"]
   package static var arguments: [Attribute<Self>] {
     [

@@ -9,7 +9,7 @@ package struct Cropping1D: Layer {
   package static let summary = "[N, steps, channels] without steps at the start and end of it."
   package static var arguments: [Attribute<Self>] {
     [
-      Attribute("cropping", \.cropping, "how many: one number, or before and after"),
+      Attribute("cropping", \.cropping, "how many: one number, or before and after")
     ]
   }
   package var cropping = [1]

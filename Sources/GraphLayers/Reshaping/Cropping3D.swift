@@ -6,7 +6,8 @@ import GraphOps
 
 package struct Cropping3D: Layer {
   package static let name = "Cropping3D"
-  package static let summary = "[N, depth, height, width, channels] without places at the start and end of its spatial axes."
+  package static let summary =
+    "[N, depth, height, width, channels] without places at the start and end of its spatial axes."
   package static var arguments: [Attribute<Self>] {
     [
       Attribute("cropping", \.cropping, "how many: one number, one for each axis, or before and after each axis"),

@@ -9,7 +9,10 @@ package struct Flatten: Layer {
   package static let name = "Flatten"
   package static let summary = "[N, a, b, …] as [N, a · b · …]."
   package static var arguments: [Attribute<Self>] {
-    [Attribute("data_format", \.dataFormat, "'channels_last' or 'channels_first': channels are then moved to the end first")]
+    [
+      Attribute(
+        "data_format", \.dataFormat, "'channels_last' or 'channels_first': channels are then moved to the end first")
+    ]
   }
   package var dataFormat = "channels_last"
   package init() {}

@@ -20,7 +20,8 @@ package struct Permute: Layer {
     let rank = context.type(x).rank
     guard rank > 0, dims.count == rank - 1, dims.sorted() == Array(1..<rank) else {
       throw TypeError(
-        "'dims' of 'Permute' must hold each axis behind the batch once, found \(dims) for \(context.type(x))", operand: 0,
+        "'dims' of 'Permute' must hold each axis behind the batch once, found \(dims) for \(context.type(x))",
+        operand: 0,
         note: "axes count from 1; (2, 1) swaps the two axes of [N, a, b]")
     }
     return result(try context.emit(Transpose(perm: [0] + dims), x))

@@ -7,7 +7,8 @@ import TensorCore
 
 package struct UpSampling2D: Layer {
   package static let name = "UpSampling2D"
-  package static let summary = "[N, height, width, channels] with size times the height and width, repeated or interpolated."
+  package static let summary =
+    "[N, height, width, channels] with size times the height and width, repeated or interpolated."
   package static var arguments: [Attribute<Self>] {
     [
       Attribute("size", \.size, "factors of height and width; one number for both"),

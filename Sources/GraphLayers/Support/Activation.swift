@@ -56,7 +56,9 @@ package enum Activation {
   package static var names: [String] { table.map(\.name) }
 
   /// Applies the activation of a name; nil or `linear` is the identity.
-  package static func apply(_ name: String?, to value: ValueID, _ builder: inout GraphBuilder) throws(TypeError) -> ValueID {
+  package static func apply(_ name: String?, to value: ValueID, _ builder: inout GraphBuilder) throws(TypeError)
+    -> ValueID
+  {
     guard let name else { return value }
     guard let entry = table.first(where: { $0.name == name }) else {
       throw TypeError(

@@ -40,7 +40,11 @@ package struct Initializer: Sendable {
   package init(_ text: String) throws(TypeError) {
     let forgetting = "unit_forget_bias("
     if text.hasPrefix(forgetting), text.hasSuffix(")") {
-      kind = .forgetting(rest: try Initializer(String(text.dropFirst(forgetting.count).dropLast())).kind)
+      let rest = String(text.dropFirst(forgetting.count).dropLast())
+      guard !rest.hasPrefix(forgetting) else {
+        throw TypeError("initialiser 'unit_forget_bias' is of another initialiser")
+      }
+      kind = .forgetting(rest: try Initializer(rest).kind)
       return
     }
     let object = try NamedObject(text)
@@ -66,10 +70,12 @@ package struct Initializer: Sendable {
       let given = try object.values(["scale", "mode", "distribution"], what)
       let (mode, distribution) = (given["mode"] ?? "fan_in", given["distribution"] ?? "truncated_normal")
       guard let scale = Double(given["scale"] ?? "1"), scale > 0 else {
-        throw TypeError("'scale' of initialiser 'variance_scaling' must be a positive number, found '\(given["scale"] ?? "")'")
+        throw TypeError(
+          "'scale' of initialiser 'variance_scaling' must be a positive number, found '\(given["scale"] ?? "")'")
       }
       guard ["fan_in", "fan_out", "fan_avg"].contains(mode) else {
-        throw TypeError("'mode' of initialiser 'variance_scaling' must be 'fan_in', 'fan_out' or 'fan_avg', found '\(mode)'")
+        throw TypeError(
+          "'mode' of initialiser 'variance_scaling' must be 'fan_in', 'fan_out' or 'fan_avg', found '\(mode)'")
       }
       guard ["truncated_normal", "untruncated_normal", "uniform"].contains(distribution) else {
         throw TypeError(
@@ -89,7 +95,8 @@ package struct Initializer: Sendable {
       func named(_ key: String) -> String? { given[key] == "none" ? nil : given[key] }
       let (side, scaling) = (given["side"] ?? "real", named("scaling"))
       guard side == "real" || side == "imag", scaling == nil || scaling == "density" || scaling == "spectrum" else {
-        throw TypeError("initialiser 'stft' has the sides 'real' and 'imag', and the scalings 'density', 'spectrum' and none")
+        throw TypeError(
+          "initialiser 'stft' has the sides 'real' and 'imag', and the scalings 'density', 'spectrum' and none")
       }
       kind = .transform(
         isReal: side == "real", window: named("window"), scaling: scaling, isPeriodic: given["periodic"] == "true")
@@ -132,10 +139,14 @@ package struct Initializer: Sendable {
       }
     case .identity(let gain):
       guard parameter.shape.count == 2 else { throw TypeError("'identity' initialises matrices only") }
-      for index in 0..<min(parameter.shape[0], parameter.shape[1]) { tensor.set(index * parameter.shape[1] + index, gain) }
+      for index in 0..<min(parameter.shape[0], parameter.shape[1]) {
+        tensor.set(index * parameter.shape[1] + index, gain)
+      }
     case .orthogonal(let gain): try orthogonal(tensor, generator, gain: gain)
     case .transform(let isReal, let window, let scaling, let isPeriodic):
-      guard parameter.shape.count == 3, parameter.shape[2] > 1 else { throw TypeError("'stft' initialises [frame, 1, frequencies]") }
+      guard parameter.shape.count == 3, parameter.shape[2] > 1 else {
+        throw TypeError("'stft' initialises [frame, 1, frequencies]")
+      }
       let (frame, bins) = (parameter.shape[0], parameter.shape[2])
       let samples = try SpectrumWindow.samples(window, frame, isPeriodic: isPeriodic, of: "stft")
       let sum = samples.reduce(0) { $0 + (scaling == "density" ? $1 * $1 : $1.magnitude) }

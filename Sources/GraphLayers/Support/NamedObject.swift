@@ -31,7 +31,9 @@ struct NamedObject {
   /// `VarianceScaling` as `variance_scaling`; `L1L2` as `l1_l2`.
   private static func snakeCase(_ text: String) -> String {
     if text == "L1L2" { return "l1_l2" }
-    if text == "LeCunNormal" || text == "LeCunUniform" { return text == "LeCunNormal" ? "lecun_normal" : "lecun_uniform" }
+    if text == "LeCunNormal" || text == "LeCunUniform" {
+      return text == "LeCunNormal" ? "lecun_normal" : "lecun_uniform"
+    }
     var result = ""
     for character in text {
       if character.isUppercase, !result.isEmpty, result.last != "_" { result.append("_") }
@@ -45,7 +47,8 @@ struct NamedObject {
   func values(_ names: [String], _ what: String) throws(TypeError) -> [String: String] {
     var result: [String: String] = [:]
     for (place, argument) in arguments.enumerated() {
-      guard let key = argument.name ?? (place < names.count ? names[place] : nil), names.contains(key) || key == "seed" else {
+      guard let key = argument.name ?? (place < names.count ? names[place] : nil), names.contains(key) || key == "seed"
+      else {
         let given = argument.name ?? argument.value
         throw TypeError(
           "\(what) '\(name)' has no argument '\(given)'\(nearest(given, among: names).map { ", did you mean '\($0)'?" } ?? "")",

@@ -18,7 +18,9 @@ package struct Philox: Sendable {
 
   /// Four words for a counter.
   package func words(_ counter: UInt64) -> (UInt32, UInt32, UInt32, UInt32) {
-    var (a, b, c, d) = (UInt32(truncatingIfNeeded: counter), UInt32(truncatingIfNeeded: counter >> 32), UInt32(0), UInt32(0))
+    var (a, b, c, d) = (
+      UInt32(truncatingIfNeeded: counter), UInt32(truncatingIfNeeded: counter >> 32), UInt32(0), UInt32(0)
+    )
     var (k0, k1) = key
     for _ in 0..<10 {
       let x = a.multipliedFullWidth(by: 0xD251_1F53)

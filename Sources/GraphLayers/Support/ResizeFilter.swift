@@ -85,12 +85,15 @@ struct ResizeFilter {
     guard new <= 1 << 16, old <= 1 << 20 else { throw TypeError("'\(layer)' would resize \(old) elements to \(new)") }
     let taps = taps(old, new)
     let count = taps.map(\.count).max() ?? 0
-    guard count <= 4096 else { throw TypeError("'\(layer)' would need \(count) elements for each new one") }
+    guard count <= 4096, count * new <= 1 << 22 else {
+      throw TypeError("'\(layer)' would need \(count) elements for each of \(new) new ones")
+    }
     var sum: ValueID?
     for number in 0..<count {
       let indices = taps.map { Int64(number < $0.count ? $0[number].index : 0) }
       let weights = taps.map { number < $0.count ? $0[number].weight : 0 }
-      guard let places = Tensor(.i64, [new], integers: indices), let factors = Tensor(type.dtype, [new], doubles: weights)
+      guard let places = Tensor(.i64, [new], integers: indices),
+        let factors = Tensor(type.dtype, [new], doubles: weights)
       else { throw TypeError("out of memory") }
       var part = try context.emit(Gather(axis: axis), x, try context.builder.constant(places))
       if kernel != .nearest {

@@ -36,7 +36,7 @@ package struct SpatialLayout {
   /// One number for each spatial axis from an argument that may give one for all.
   func perAxis(_ list: [Int], _ argument: String, atLeast least: Int = 1) throws(TypeError) -> [Int] {
     let full = list.count == 1 ? [Int](repeating: list[0], count: rank) : list
-    guard full.count == rank, full.allSatisfy({ $0 >= least }) else {
+    guard full.count == rank, full.allSatisfy({ (least...1 << 31).contains($0) }) else {
       let kind = least == 1 ? "positive number" : "number from \(least) on"
       throw TypeError(
         "'\(argument)' of '\(layer)' must be \(rank == 1 ? "a \(kind)" : "\(rank) \(kind)s"), "

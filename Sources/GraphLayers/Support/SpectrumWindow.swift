@@ -20,7 +20,8 @@ enum SpectrumWindow {
     case "hamming": weights = [0.54, -0.46]
     case "blackman": weights = [0.42, -0.5, 0.08]
     case let other?:
-      throw TypeError("'window' of '\(layer)' is '\(other)'", note: "it is 'hann', 'hamming', 'blackman', 'boxcar' or none")
+      throw TypeError(
+        "'window' of '\(layer)' is '\(other)'", note: "it is 'hann', 'hamming', 'blackman', 'boxcar' or none")
     }
     let period = Double(max(isPeriodic ? count : count - 1, 1))
     return (0..<count).map { place in

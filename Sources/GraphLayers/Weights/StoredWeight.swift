@@ -55,7 +55,9 @@ extension StoredWeight {
       if leaf == "num_batches_tracked" { continue }
       // weight_ih_l0_reverse: part, layer, direction.
       let words = leaf.split(separator: "_")
-      if words.count >= 3, words[0] == "weight" || words[0] == "bias", words[1] == "ih" || words[1] == "hh", words[2].first == "l" {
+      if words.count >= 3, words[0] == "weight" || words[0] == "bias", words[1] == "ih" || words[1] == "hh",
+        words[2].first == "l"
+      {
         let place = "\(module)/\(words[2...].joined(separator: "_").dropFirst())"
         if recurrent[place] == nil { modules.append(place) }
         recurrent[place, default: [:]][words[..<2].joined(separator: "_")] = entry
@@ -88,8 +90,11 @@ extension StoredWeight {
     let owner = isOwn ? module : module.split(separator: "/").dropLast().joined(separator: "/")
     // [3 · width, inputs], or GPT-2's [inputs, 3 · width].
     let isMatrix = entry.shape.count == 2
-    guard isMatrix || entry.shape.count == 1, let rows = entry.shape.first, let columns = entry.shape.last else { return [] }
-    let axis = isMatrix && rows != 3 * columns && columns == 3 * rows ? 1 : 0
+    guard isMatrix || entry.shape.count == 1, let rows = entry.shape.first, let columns = entry.shape.last else {
+      return []
+    }
+    let isRows = rows % 3 == 0 && rows / 3 == columns
+    let axis = isMatrix && !isRows && columns % 3 == 0 && columns / 3 == rows ? 1 : 0
     guard entry.shape[axis] % 3 == 0 else { return [] }
     let size = entry.shape[axis] / 3
     var shape = entry.shape
@@ -134,7 +139,9 @@ extension StoredWeight {
         })
     }
     var result = [kernel(input, .kernel), kernel(hidden, .recurrent)]
-    if let first = entries["bias_ih"], let second = entries["bias_hh"], first.shape == [columns], second.shape == [columns] {
+    if let first = entries["bias_ih"], let second = entries["bias_hh"], first.shape == [columns],
+      second.shape == [columns]
+    {
       let shape = gates == 3 ? [2, columns] : [columns]
       result.append(
         StoredWeight(
@@ -177,5 +184,7 @@ extension StoredWeight {
     return result
   }
 
-  private static var outOfMemory: DiagnosticsError { DiagnosticsError("out-of-memory", "there is not enough memory for the weights") }
+  private static var outOfMemory: DiagnosticsError {
+    DiagnosticsError("out-of-memory", "there is not enough memory for the weights")
+  }
 }

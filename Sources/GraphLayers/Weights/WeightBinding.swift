@@ -48,6 +48,16 @@ package func bindWeights(_ graph: Graph, _ file: GraphFile?, path: String?, seed
       (declared?.map ?? []).map { ($0.parameter.value, $0.tensor.value) }, uniquingKeysWith: { first, _ in first })
     let names = archive.entries.map(\.name)
     let place = path == nil ? declared.flatMap { weights in file?.location(weights.file.range) } : nil
+    for line in declared?.map ?? [] {
+      let key = line.parameter.value
+      if parameters.contains(where: { $0.0.name == key || (key.hasSuffix("/") && $0.0.name.hasPrefix(key)) }) {
+        continue
+      }
+      diagnostics.append(
+        Diagnostic(
+          .error, "unknown-parameter", "'map' names '\(key)', which is no parameter and no path of one",
+          at: file?.location(line.parameter.range), fixIt: nearest(key, among: parameters.map(\.0.name))))
+    }
     let isForeign = !parameters.contains { archive.entry(map[$0.0.name] ?? $0.0.name) != nil }
     if map.keys.contains(where: { $0.hasSuffix("/") }) || (isForeign && map.isEmpty && !names.isEmpty) {
       report = try matchWeights(parameters, archive, map, source, place, &tensors)
@@ -65,8 +75,8 @@ package func bindWeights(_ graph: Graph, _ file: GraphFile?, path: String?, seed
           continue
         }
         used.insert(name)
-        let layouts = name == parameter.name ? (entry.shape == parameter.shape ? [.same] : []) : fitting(parameter, entry, archive)
-        guard let layout = layouts.first else {
+        let layouts = name == parameter.name ? [] : fitting(parameter, entry, archive)
+        guard let layout = entry.shape == parameter.shape && layouts.count != 1 ? .same : layouts.first else {
           diagnostics.append(
             Diagnostic(
               .error, "weight-shape",
@@ -74,7 +84,8 @@ package func bindWeights(_ graph: Graph, _ file: GraphFile?, path: String?, seed
                 + "\(TensorType(parameter.dtype, parameter.shape.map { Dim($0) }))", at: origin.location))
           continue
         }
-        tensors[parameter.name] = try converted(try layout.apply(try archive.tensor(entry), to: parameter.shape), parameter)
+        tensors[parameter.name] = try converted(
+          try layout.apply(try archive.tensor(entry), to: parameter.shape), parameter)
       }
       let missing = parameters.map(\.0.name).filter { tensors[$0] == nil }
       for name in names where !used.contains(name) {
@@ -94,7 +105,8 @@ package func bindWeights(_ graph: Graph, _ file: GraphFile?, path: String?, seed
     } catch {
       diagnostics.append(
         Diagnostic(
-          .error, "bad-initializer", error.message, at: origin.location, notes: error.note.map { [Diagnostic.Note($0)] } ?? []))
+          .error, "bad-initializer", error.message, at: origin.location,
+          notes: error.note.map { [Diagnostic.Note($0)] } ?? []))
     }
   }
   if !diagnostics.isEmpty { throw DiagnosticsError(diagnostics) }
@@ -133,12 +145,18 @@ private func matchWeights(
     let type = TensorType(parameter.dtype, parameter.shape.map { Dim($0) })
     let message =
       candidates.count > 1
-      ? "parameter '\(parameter.name)' (\(type)) could be any of \(candidates.prefix(6).map { "'\($0)'" }.joined(separator: ", ")) in '\(source)'"
+      ? "parameter '\(parameter.name)' (\(type)) could be any of "
+        + "\(candidates.prefix(6).map { "'\($0)'" }.joined(separator: ", ")) in '\(source)'"
       : "'\(source)' has no tensor for parameter '\(parameter.name)' (\(type))"
     return Diagnostic(
       .error, candidates.count > 1 ? "ambiguous-weight" : "missing-weight", message,
       at: origins[parameter.name]?.location ?? place,
-      notes: [Diagnostic.Note("say which under `weights: {file: …, map: {\(parameter.name): name}}`; a path that ends in / maps all below it")])
+      notes: [
+        Diagnostic.Note(
+          "say which under `weights: {file: …, map: {\(parameter.name): name}}`; "
+            + "a path that ends in / maps all below it"
+        )
+      ])
   }
   if !diagnostics.isEmpty { throw DiagnosticsError(diagnostics) }
   var turned = 0
@@ -149,8 +167,10 @@ private func matchWeights(
       try match.layout.apply(try match.weight.read(), to: parameter.shape), parameter)
   }
   let unused = matching.unused
-  return "\(matching.matches.count) parameters matched with the tensors of '\(source)' by names and shapes, \(turned) rearranged"
-    + (unused.isEmpty ? "" : "; \(unused.count) not used: \(unused.prefix(3).joined(separator: ", "))\(unused.count > 3 ? " …" : "")")
+  let more = unused.count > 3 ? " …" : ""
+  return "\(matching.matches.count) parameters matched with the tensors of '\(source)' by names and shapes, "
+    + "\(turned) rearranged"
+    + (unused.isEmpty ? "" : "; \(unused.count) not used: \(unused.prefix(3).joined(separator: ", "))\(more)")
 }
 
 /// A path as a file names it: relative to that file's folder.
@@ -162,7 +182,8 @@ package func relative(_ path: String, to file: String) -> String {
 /// A stored tensor in the parameter's element type, where that loses nothing a person would miss: floats to floats.
 private func converted(_ tensor: Tensor, _ parameter: Parameter) throws -> Tensor {
   if tensor.dtype == parameter.dtype { return tensor }
-  guard tensor.dtype.isFloat, parameter.dtype.isFloat, let new = Tensor(parameter.dtype, parameter.shape, doubles: tensor.doubles())
+  guard tensor.dtype.isFloat, parameter.dtype.isFloat,
+    let new = Tensor(parameter.dtype, parameter.shape, doubles: tensor.doubles())
   else {
     throw DiagnosticsError(
       "weight-type", "parameter '\(parameter.name)' is \(parameter.dtype), the file holds \(tensor.dtype)")

@@ -20,7 +20,8 @@ enum WeightLayout: Equatable {
     let (wanted, found) = (parameter.shape, weight.shape)
     let leaf = parameter.name.split(separator: "/").last.map(String.init) ?? parameter.name
     if leaf == "embeddings" || !leaf.hasSuffix("kernel") {
-      let isVector = found.filter { $0 != 1 } == wanted.filter { $0 != 1 }
+      let isVector =
+        found.filter { $0 != 1 } == wanted.filter { $0 != 1 }
         || (found.count == 1 && Tensor.count(of: wanted) == found[0])
       return wanted == found || isVector ? [.same] : []
     }
