@@ -4,7 +4,7 @@
 import GraphIR
 import TensorCore
 
-/// Queries, keys and values are `[B, heads, rows, width]`, or `[B, rows, heads · width]` with the numbers of heads given.
+/// Queries, keys and values are `[B, heads, rows, width]`, or `[B, rows, heads · width]` with the numbers of heads.
 package struct Attention: Operation {
   package static let name = "Attention"
   package static let summary =
@@ -81,7 +81,9 @@ package struct Attention: Operation {
       shapes.past = pastKey.shape[2]
       guard pastKey.shape == [shapes.k[0], shapes.k[1], shapes.past, shapes.k[3]],
         pastValue.shape == [shapes.v[0], shapes.v[1], shapes.past, shapes.v[3]]
-      else { throw TypeError("the past \(pastKey) and \(pastValue) of 'Attention' does not fit \(k) and \(v)", operand: 4) }
+      else {
+        throw TypeError("the past \(pastKey) and \(pastValue) of 'Attention' does not fit \(k) and \(v)", operand: 4)
+      }
     } else if optional(operands, 4) != nil || optional(operands, 5) != nil {
       throw TypeError("'Attention' needs both past keys and past values, or neither", operand: 4)
     }
@@ -222,7 +224,9 @@ package struct Attention: Operation {
     operation.softcap = random.pick([0, 0, 2])
     operation.outputMode = random.int(0...1)
     if random.bool() { operation.scale = 0.5 }
-    if random.int(0...2) == 0 { (operation.leftWindow, operation.rightWindow) = (random.int(0...2), random.int(-1...1)) }
+    if random.int(0...2) == 0 {
+      (operation.leftWindow, operation.rightWindow) = (random.int(0...2), random.int(-1...1))
+    }
     let (batch, groups, repeats) = (random.int(1...2), random.int(1...2), random.int(1...2))
     let (rows, keys, past) = (random.int(1...4), random.int(1...5), random.int(0...2))
     let (depth, width) = (random.int(1...5), random.int(1...4))

@@ -9,7 +9,7 @@ import TensorCore
 package struct FlexAttention: Operation {
   package static let name = "FlexAttention"
   package static let summary =
-    "prob_mod(softmax(score_mod(scale · Q · Kᵀ))) · V over heads [B, heads, rows, width], heads of K serving several of Q."
+    "prob_mod(softmax(score_mod(scale · Q · Kᵀ))) · V over heads [B, heads, rows, width], each of K's for several of Q's."
   package static let operands = [Slot("Q"), Slot("K"), Slot("V")]
   package static let results = [Slot("Y")]
   package static let accuracy = Accuracy.accumulation

@@ -56,7 +56,8 @@ package struct GroupQueryAttention: Operation {
     guard smoothSoftmax <= 0, scoreOutput == 0 else {
       throw TypeError("'GroupQueryAttention' does not take 'smooth_softmax' or 'qk_output'")
     }
-    guard headCount > 0, headCount <= 1 << 20, keyHeads > 0, headCount % keyHeads == 0, window == -1 || window > 0 else {
+    guard headCount > 0, headCount <= 1 << 20, keyHeads > 0, headCount % keyHeads == 0, window == -1 || window > 0
+    else {
       throw TypeError("'GroupQueryAttention' cannot share \(keyHeads) heads among \(headCount)")
     }
     let (key, value) = (optional(operands, 1), optional(operands, 2))

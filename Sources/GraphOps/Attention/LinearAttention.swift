@@ -65,7 +65,8 @@ package struct LinearAttention: Operation {
     let (key, value) = (total / keyHeads, values / keyHeads)
     let state = [q.shape[0], Dim(keyHeads), Dim(key), Dim(value)]
     if let past = optional(operands, 3), past.shape != state || !past.dtype.isFloat {
-      throw TypeError("the past state of 'LinearAttention' is \(past), expected \(TensorType(q.dtype, state))", operand: 3)
+      let wanted = TensorType(q.dtype, state)
+      throw TypeError("the past state of 'LinearAttention' is \(past), expected \(wanted)", operand: 3)
     }
     let (decay, beta) = (optional(operands, 4), optional(operands, 5))
     guard (decay != nil) == isGated, (beta != nil) == isDelta else {
@@ -126,7 +127,9 @@ package struct LinearAttention: Operation {
             var value = v.reals[(row * keyHeads + h) * width + m]
             if let beta {
               var known = 0.0
-              for d in 0..<depth { known += state.reals[base + d * width + m] * k.reals[(row * keyHeads + h) * depth + d] }
+              for d in 0..<depth {
+                known += state.reals[base + d * width + m] * k.reals[(row * keyHeads + h) * depth + d]
+              }
               value = beta.reals[row * beta.shape[2] + (beta.shape[2] == 1 ? 0 : h)] * (value - known)
             }
             for d in 0..<depth {
@@ -136,7 +139,9 @@ package struct LinearAttention: Operation {
           for head in h * group..<(h + 1) * group {
             for m in 0..<width {
               var sum = 0.0
-              for d in 0..<depth { sum += q.reals[(row * queryHeads + head) * depth + d] * state.reals[base + d * width + m] }
+              for d in 0..<depth {
+                sum += q.reals[(row * queryHeads + head) * depth + d] * state.reals[base + d * width + m]
+              }
               output.reals[(row * queryHeads + head) * width + m] = factor(depth) * sum
             }
           }

@@ -49,7 +49,9 @@ package struct MicrosoftAttention: Operation {
     let widths = hiddenSizes.isEmpty ? [Int](repeating: columns / 3, count: 3) : hiddenSizes
     guard headCount > 0, widths.count == 3, widths.allSatisfy({ $0 > 0 && $0 <= columns && $0 % headCount == 0 }),
       widths.reduce(0, +) == columns, widths[0] == widths[1]
-    else { throw TypeError("\(columns) columns of 'MicrosoftAttention' do not divide into \(headCount) heads", operand: 1) }
+    else {
+      throw TypeError("\(columns) columns of 'MicrosoftAttention' do not divide into \(headCount) heads", operand: 1)
+    }
     if let bias = optional(operands, 2), bias != TensorType(x.dtype, [Dim(columns)]) {
       throw TypeError("the bias of 'MicrosoftAttention' is \(bias), expected [\(columns)]", operand: 2)
     }
@@ -143,7 +145,8 @@ package struct MicrosoftAttention: Operation {
     }
     let present = types[1].shape[4] == 0 ? [] : k.reals + v.reals
     return [
-      HeadLayout.merge(values.output), Reference(x.dtype, try staticSizes(types[1].shape, for: Self.name), reals: present),
+      HeadLayout.merge(values.output),
+      Reference(x.dtype, try staticSizes(types[1].shape, for: Self.name), reals: present),
     ]
   }
 

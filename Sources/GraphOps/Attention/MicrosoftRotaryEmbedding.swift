@@ -7,7 +7,8 @@ import TensorCore
 /// Position ids are one start for all of a batch, or one id for each row.
 package struct MicrosoftRotaryEmbedding: Operation {
   package static let name = "MicrosoftRotaryEmbedding"
-  package static let summary = "RotaryEmbedding of com.microsoft: position ids before the caches, heads from the caches."
+  package static let summary =
+    "RotaryEmbedding of com.microsoft: position ids before the caches, heads from the caches."
   package static let operands = [Slot("input"), Slot("position_ids"), Slot("cos_cache"), Slot("sin_cache")]
   package static let accuracy = Accuracy.accumulation
   package static var attributes: [Attribute<Self>] {

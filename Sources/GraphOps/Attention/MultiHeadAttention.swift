@@ -59,7 +59,9 @@ package struct MultiHeadAttention: Operation {
     let (key, value) = (optional(operands, 1), optional(operands, 2))
     let wrong = TypeError("'MultiHeadAttention' does not take \(q), \(key?.description ?? "no key")", operand: 0)
     func split(_ type: TensorType) throws(TypeError) -> [Dim] {
-      guard type.rank == 3, type.dtype == q.dtype, let width = type.shape[2].dividedExactly(by: heads) else { throw wrong }
+      guard type.rank == 3, type.dtype == q.dtype, let width = type.shape[2].dividedExactly(by: heads) else {
+        throw wrong
+      }
       return [type.shape[0], heads, type.shape[1], width]
     }
     func unpacked(_ type: TensorType, _ count: Dim) throws(TypeError) -> [Dim] {
@@ -86,7 +88,9 @@ package struct MultiHeadAttention: Operation {
       shapes.k.prefix(3) == shapes.v.prefix(3)
     else { throw wrong }
     if let pastKey = optional(operands, 6), let pastValue = optional(operands, 7) {
-      guard pastKey.rank == 4, pastValue.rank == 4, pastKey.dtype == q.dtype, pastValue.dtype == q.dtype else { throw wrong }
+      guard pastKey.rank == 4, pastValue.rank == 4, pastKey.dtype == q.dtype, pastValue.dtype == q.dtype else {
+        throw wrong
+      }
       shapes.past = pastKey.shape[2]
       guard pastKey.shape == [shapes.k[0], heads, shapes.past, shapes.k[3]],
         pastValue.shape == [shapes.v[0], heads, shapes.past, shapes.v[3]]
@@ -204,7 +208,9 @@ package struct MultiHeadAttention: Operation {
     let heads = Dim(headCount)
     return .decompose { builder, operands throws(TypeError) in
       func given(_ index: Int) throws(TypeError) -> ValueID {
-        guard let value = optional(operands, index) else { throw TypeError("'MultiHeadAttention' needs keys and values") }
+        guard let value = optional(operands, index) else {
+          throw TypeError("'MultiHeadAttention' needs keys and values")
+        }
         return value
       }
       func part(_ x: ValueID, _ number: Int) throws(TypeError) -> ValueID {

@@ -46,12 +46,15 @@ package struct DeformConv: WindowOperation {
       throw TypeError("'DeformConv' needs an input, weights and offsets")
     }
     guard x.rank == 4, x.dtype.isFloat, w.dtype == x.dtype, offset.dtype == x.dtype else {
-      throw TypeError("'DeformConv' takes float images [N, C, H, W] and offsets, found \(x), \(w), \(offset)", operand: 0)
+      throw TypeError("'DeformConv' takes float images [N, C, H, W], found \(x), \(w) and \(offset)", operand: 0)
     }
     var conv = Conv()
-    (conv.kernelShape, conv.strides, conv.dilations, conv.pads, conv.group) = (kernelShape, strides, dilations, pads, group)
+    (conv.kernelShape, conv.strides, conv.dilations, conv.pads) = (kernelShape, strides, dilations, pads)
+    conv.group = group
     let geometry = try conv.geometry(x, w)
-    guard geometry.filters != 0, geometry.channels != 0 else { throw TypeError("the weights \(w) are empty", operand: 1) }
+    guard geometry.filters != 0, geometry.channels != 0 else {
+      throw TypeError("the weights \(w) of 'DeformConv' are empty", operand: 1)
+    }
     guard offsetGroup > 0, geometry.channels.dividedExactly(by: Dim(offsetGroup)) != nil else {
       throw TypeError("\(offsetGroup) offset groups do not divide the channels of \(x)", operand: 0)
     }

@@ -32,7 +32,8 @@ package struct Binarizer: Operation {
     guard let x = types.operands[0] else { return .leaf }
     return .decompose { builder, operands throws(TypeError) in
       // Integers are compared as f64, which may have no integer nearest to the threshold.
-      let wide = try builder.narrowed(try builder.widened(operands[0]), to: x.dtype.isFloat ? x.dtype.computeType : .f64)
+      let target = x.dtype.isFloat ? x.dtype.computeType : .f64
+      let wide = try builder.narrowed(try builder.widened(operands[0]), to: target)
       let isAbove = try builder.emit(Greater(), wide, try builder.scalar(threshold, like: wide))
       return [try builder.emit(Cast(to: x.dtype), isAbove)]
     }

@@ -6,7 +6,8 @@ import TensorCore
 
 package struct Normalizer: Operation {
   package static let name = "Normalizer"
-  package static let summary = "Each row divided by its largest magnitude, the sum of magnitudes or its length; zeros stay."
+  package static let summary =
+    "Each row divided by its largest magnitude, the sum of magnitudes or its length; zeros stay."
   package static let operands = [Slot("X")]
   package static let results = [Slot("Y")]
   package static let accuracy = Accuracy.accumulation

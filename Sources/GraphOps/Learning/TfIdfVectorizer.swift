@@ -99,7 +99,8 @@ package struct TfIdfVectorizer: Operation {
     }
     for position in counts.reals.indices where mode != "TF" {
       let weight = weights.isEmpty ? 1 : weights[position % width]
-      counts.reals[position] = mode == "IDF" ? (counts.reals[position] > 0 ? weight : 0) : counts.reals[position] * weight
+      let count = counts.reals[position]
+      counts.reals[position] = mode == "IDF" ? (count > 0 ? weight : 0) : count * weight
     }
     return [counts]
   }

@@ -9,11 +9,12 @@ import TensorCore
   import Glibc
 #endif
 
-/// A node leads to a node or, where its flag says so, to a leaf. A node that tests for membership is a chain of tests for
-/// equality here. NaN fails every test unless the node says that it passes.
+/// A node leads to a node or, where its flag says so, to a leaf. A node that tests for membership is a chain of tests
+/// for equality here. NaN fails every test unless the node says that it passes.
 package struct TreeEnsemble: Operation {
   package static let name = "TreeEnsemble"
-  package static let summary = "For each row the leaves that decision trees lead to, summed by target (or mean, min, max)."
+  package static let summary =
+    "For each row the leaves that decision trees lead to, summed by target (or mean, min, max)."
   package static let operands = [Slot("X")]
   package static let results = [Slot("Y")]
   package static let accuracy = Accuracy.accumulation
@@ -22,7 +23,8 @@ package struct TreeEnsemble: Operation {
       Attribute("tree_roots", \.roots, "the first node of each tree"),
       Attribute("nodes_featureids", \.features, "for each node the column it tests"),
       Attribute("nodes_splits", \.splits, "for each node what it compares with"),
-      Attribute("nodes_modes", \.modes, "for each node the test: 0 ≤, 1 <, 2 ≥, 3 >, 4 =, 5 ≠, 6 in `membership_values`"),
+      Attribute(
+        "nodes_modes", \.modes, "for each node the test: 0 ≤, 1 <, 2 ≥, 3 >, 4 =, 5 ≠, 6 in `membership_values`"),
       Attribute("nodes_truenodeids", \.passed, "where each node leads when its test passes"),
       Attribute("nodes_trueleafs", \.passedLeaves, "whether that is a leaf"),
       Attribute("nodes_falsenodeids", \.failed, "where each node leads when its test fails"),

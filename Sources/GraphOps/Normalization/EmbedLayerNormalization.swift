@@ -31,7 +31,8 @@ package struct EmbedLayerNormalization: Operation {
     else { throw TypeError("'EmbedLayerNormalization' needs ids, embeddings, gamma and beta") }
     try checkIndices(ids, operand: 0, for: Self.name)
     guard ids.rank == 2, words.rank == 2, words.dtype.isFloat, words.shape[0] != 0 else {
-      throw TypeError("'EmbedLayerNormalization' takes ids [B, rows] and embeddings, found \(ids) and \(words)", operand: 0)
+      throw TypeError(
+        "'EmbedLayerNormalization' takes ids [B, rows] and embeddings, found \(ids) and \(words)", operand: 0)
     }
     let width = words.shape[1]
     let line = TensorType(words.dtype, [width])
@@ -41,8 +42,9 @@ package struct EmbedLayerNormalization: Operation {
     guard (optional(operands, 1) != nil) == (optional(operands, 4) != nil) else {
       throw TypeError("'EmbedLayerNormalization' needs both segment ids and their embedding, or neither", operand: 1)
     }
-    if let segments = optional(operands, 4), segments.rank != 2 || segments.shape[1] != width || segments.dtype != words.dtype {
-      throw TypeError("the segment embedding \(segments) of 'EmbedLayerNormalization' must have rows of \(width)", operand: 4)
+    if let table = optional(operands, 4), table.rank != 2 || table.shape[1] != width || table.dtype != words.dtype {
+      throw TypeError(
+        "the segment embedding \(table) of 'EmbedLayerNormalization' must have rows of \(width)", operand: 4)
     }
     for index in [1, 7, 8] {
       guard let type = optional(operands, index) else { continue }
@@ -52,7 +54,8 @@ package struct EmbedLayerNormalization: Operation {
       }
     }
     if optional(operands, 8) == nil, !Dim.isKnown(ids.shape[1], atMost: places.shape[0]), ids.shape[1].value != nil {
-      throw TypeError("\(ids.shape[1]) rows of 'EmbedLayerNormalization' have only \(places.shape[0]) positions", operand: 3)
+      throw TypeError(
+        "\(ids.shape[1]) rows of 'EmbedLayerNormalization' have only \(places.shape[0]) positions", operand: 3)
     }
     let rows = TensorType(words.dtype, ids.shape + [width])
     return [rows, TensorType(.i32, [ids.shape[0]]), rows]

@@ -55,7 +55,9 @@ package struct SimplifiedLayerNormalization: Operation {
   }
 
   package func lower(_ types: NodeTypes) -> Lowering {
-    guard let x = types.operands[0], let place = try? normalized(axis, rank: x.rank, for: Self.name) else { return .leaf }
+    guard let x = types.operands[0], let place = try? normalized(axis, rank: x.rank, for: Self.name) else {
+      return .leaf
+    }
     return .decompose { builder, operands throws(TypeError) in
       let value = try builder.widened(operands[0])
       let square = try builder.mean(try builder.mul(value, value), Array(place..<x.rank))

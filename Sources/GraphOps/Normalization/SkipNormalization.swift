@@ -95,7 +95,8 @@ extension SkipNormalization {
     let shape = [random.int(1...2), random.int(1...3), random.int(2...6)].map { Dim($0) }
     let dtype = random.dtype([.f32, .f64])
     let line = TensorType(dtype, [shape[2]])
-    var operands: [TensorType?] = [TensorType(dtype, shape), TensorType(dtype, random.bool() ? shape : Array(shape[1...])), line]
+    let skip = TensorType(dtype, random.bool() ? shape : Array(shape[1...]))
+    var operands: [TensorType?] = [TensorType(dtype, shape), skip, line]
     for _ in Self.operands.dropFirst(3) { operands.append(random.bool() ? line : nil) }
     return Sample(Self(), operands)
   }

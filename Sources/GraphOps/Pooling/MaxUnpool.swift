@@ -6,7 +6,8 @@ import TensorCore
 
 package struct MaxUnpool: Operation {
   package static let name = "MaxUnpool"
-  package static let summary = "Zeros with each element of X at the flat position that indices name: MaxPool in reverse."
+  package static let summary =
+    "Zeros with each element of X at the flat position that indices name: MaxPool in reverse."
   package static let operands = [Slot("X"), Slot("I")]
   package static let results = [Slot("output")]
   package static var attributes: [Attribute<Self>] {
@@ -26,7 +27,8 @@ package struct MaxUnpool: Operation {
   /// The sizes that follow from the windows.
   private func unpooled(_ x: TensorType) throws(TypeError) -> [Dim] {
     let count = kernelShape.count
-    guard count > 0, x.rank == count + 2, pads.isEmpty || pads.count == 2 * count, strides.isEmpty || strides.count == count
+    guard count > 0, x.rank == count + 2, pads.isEmpty || pads.count == 2 * count,
+      strides.isEmpty || strides.count == count
     else { throw TypeError("the attributes of 'MaxUnpool' do not fit \(x)", operand: 0) }
     var shape = Array(x.shape.prefix(2))
     for axis in 0..<count {
@@ -80,7 +82,9 @@ package struct MaxUnpool: Operation {
     guard let x = types.operands[0], let shape = try? unpooled(x) else { return .leaf }
     let result = types.results[0]
     return .decompose { builder, operands throws(TypeError) in
-      guard let value = operands[0], let indices = operands[1] else { throw TypeError("'MaxUnpool' needs two operands") }
+      guard let value = operands[0], let indices = operands[1] else {
+        throw TypeError("'MaxUnpool' needs two operands")
+      }
       let zeros = try builder.emit(ConstantOfShape([shape.reduce(Dim(1), *)], 0, x.dtype))
       let flat = try builder.emit(
         ScatterElements(axis: 0), zeros, try builder.reshaped(indices, [x.elementCount]),

@@ -43,7 +43,9 @@ package struct MatMulNBits: Operation {
     }
     guard depth > 0, width > 0, depth < 1 << 31, width < 1 << 31, [2, 4, 8].contains(bits), blockSize >= 16,
       blockSize <= 1 << 20, blockSize & (blockSize - 1) == 0
-    else { throw TypeError("'MatMulNBits' cannot have K \(depth), N \(width), \(bits) bits and blocks of \(blockSize)") }
+    else {
+      throw TypeError("'MatMulNBits' cannot have K \(depth), N \(width), \(bits) bits and blocks of \(blockSize)")
+    }
     guard a.dtype.isFloat, a.rank > 0, a.shape[a.rank - 1] == Dim(depth) else {
       throw TypeError("A of 'MatMulNBits' is \(a), expected rows of \(depth)", operand: 0)
     }

@@ -42,7 +42,8 @@ package struct RandomUniform: Operation {
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     let sizes = try staticSizes(shape, for: Self.name)
     let generator = Philox(seed: seed)
-    return [Reference(dtype, sizes, reals: (0..<sizes.reduce(1, *)).map { low + (high - low) * generator.uniform($0, dtype) })]
+    let numbers = (0..<sizes.reduce(1, *)).map { low + (high - low) * generator.uniform($0, dtype) }
+    return [Reference(dtype, sizes, reals: numbers)]
   }
 
   package func lower(_ types: NodeTypes) -> Lowering {

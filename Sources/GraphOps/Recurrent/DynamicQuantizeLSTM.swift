@@ -4,8 +4,8 @@
 import GraphIR
 import TensorCore
 
-/// Weights lie across: W is [directions, features, 4 · units], R [directions, units, 4 · units]; their scales are one for
-/// each direction, or for each of its columns. X is not rounded to integers first, so results are nearer to the exact
+/// Weights lie across: W is [directions, features, 4 · units], R [directions, units, 4 · units]; their scales are one
+/// for each direction, or for each of its columns. X is not rounded to integers first, so results are nearer to the exact
 /// ones than with the rounding that the name promises.
 package struct DynamicQuantizeLSTM: Operation {
   package static let name = "DynamicQuantizeLSTM"

@@ -52,7 +52,10 @@ package struct Resize: Operation {
       ("mode", mode, ["nearest", "linear", "cubic"]),
       (
         "coordinate_transformation_mode", coordinates,
-        ["half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize"]
+        [
+          "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
+          "tf_crop_and_resize",
+        ]
       ),
       ("nearest_mode", nearestMode, ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]),
       ("keep_aspect_ratio_policy", aspectPolicy, ["stretch", "not_larger", "not_smaller"]),
@@ -196,6 +199,7 @@ extension Resize {
       }
     }
     throw TypeError(
-      "'Resize' cannot scale the unknown size \(size) by \(scale)", operand: 0, note: "fix it with --dim, or use 'sizes'")
+      "'Resize' cannot scale the unknown size \(size) by \(scale)", operand: 0,
+      note: "fix it with --dim, or use 'sizes'")
   }
 }

@@ -47,7 +47,8 @@ package struct DFT: Operation {
     }
     let count = length != 0 ? length : inverse && isOneSided ? 2 * (size - 1) : size
     guard count > 0, count <= 1 << 24, Self.factors(count).allSatisfy({ $0 <= Self.factorLimit }) else {
-      throw TypeError("'DFT' cannot have the length \(count)", note: "its prime factors must be at most \(Self.factorLimit)")
+      throw TypeError(
+        "'DFT' cannot have the length \(count)", note: "its prime factors must be at most \(Self.factorLimit)")
     }
     return (place, count)
   }

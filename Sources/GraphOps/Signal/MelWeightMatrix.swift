@@ -10,7 +10,8 @@ import TensorCore
 
 package struct MelWeightMatrix: Operation {
   package static let name = "MelWeightMatrix"
-  package static let summary = "The weights [dft_length / 2 + 1, num_mel_bins] of triangular bands, even on the mel scale."
+  package static let summary =
+    "The weights [dft_length / 2 + 1, num_mel_bins] of triangular bands, even on the mel scale."
   package static let operands: [Slot] = []
   package static let accuracy = Accuracy.ulps(1)
   package static var attributes: [Attribute<Self>] {
@@ -42,7 +43,8 @@ package struct MelWeightMatrix: Operation {
   }
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
-    guard bands > 0, length > 0, rate > 0, low >= 0, high > low, high.isFinite, bands <= 1 << 16, length <= 1 << 20 else {
+    guard bands > 0, length > 0, rate > 0, low >= 0, high > low, high.isFinite, bands <= 1 << 16, length <= 1 << 20
+    else {
       throw TypeError("'MelWeightMatrix' cannot make \(bands) bands of \(length) bins from \(low) to \(high) Hz")
     }
     guard DType.numbers.contains(dtype), let last = edges().last, last <= length / 2 + 1 else {

@@ -106,8 +106,8 @@ struct DotProductAttention: Sendable {
     var output, products, capped, biased, probabilities: Reference
   }
 
-  /// The definition. `bias` gives what is added to the score of batch, head, query and key; nil where a key is not to be
-  /// looked at.
+  /// The definition. `bias` gives what is added to the score of batch, head, query and key; nil where a key is not to
+  /// be looked at.
   func reference(
     _ q: Reference, _ k: Reference, _ v: Reference, bias: (_ b: Int, _ h: Int, _ i: Int, _ j: Int) -> Double?
   ) -> Values {

@@ -53,7 +53,9 @@ struct Sampler: Sendable {
       let index = try builder.expanded(tap.index, to: [shape[0], shape[1], type.shape[2]])
       var value = try builder.emit(GatherElements(axis: 2), data, index)
       if let isInside = tap.isInside { value = try builder.masked(value, where: isInside) }
-      if let weight = tap.weight { value = try builder.mul(value, try builder.narrowed(weight, to: builder.type(data).dtype)) }
+      if let weight = tap.weight {
+        value = try builder.mul(value, try builder.narrowed(weight, to: builder.type(data).dtype))
+      }
       sum = try builder.added(value, to: sum)
     }
     guard let sum else { throw TypeError("there are no coordinates to read at") }
@@ -98,7 +100,8 @@ struct Sampler: Sendable {
     var taps: [Tap] = []
     for (offset, weight) in weights {
       let position = try builder.plus(base, Double(offset))
-      taps.append(try tap(border == .reflection ? try folded(position, last, &builder) : position, weight, last, &builder))
+      let onto = border == .reflection ? try folded(position, last, &builder) : position
+      taps.append(try tap(onto, weight, last, &builder))
     }
     return taps
   }

@@ -11,7 +11,7 @@ import TensorCore
 package struct Adam: OptimizerStep {
   package static let name = "Adam"
   package static let summary =
-    "V' = alpha·V + (1 - alpha)·g, H' = beta·H + (1 - beta)·g², X' = X - R'·V' / (√H' + epsilon), with R' corrected for T."
+    "V' = alpha·V + (1 - alpha)·g, H' = beta·H + (1 - beta)·g², X' = X - R'·V' / (√H' + epsilon), R' corrected by T."
   package static let states = ["V", "H"]
   package static var attributes: [Attribute<Self>] {
     stepAttributes() + [

@@ -4,8 +4,8 @@
 import GraphIR
 import TensorCore
 
-/// Operands are the rate R, the step T, then all tensors X, all gradients G, and all of each state; results are all new X,
-/// then all of each new state.
+/// Operands are the rate R, the step T, then all tensors X, all gradients G, and all of each state; results are all new
+/// X, then all of each new state.
 package protocol OptimizerStep: Operation {
   /// The states beside each tensor.
   static var states: [String] { get }
@@ -40,7 +40,8 @@ extension OptimizerStep {
     else { throw TypeError("'\(Self.name)' needs a rate and an i64 step, both scalars", operand: 0) }
     let kinds = 2 + Self.states.count
     guard tensorCount > 0, tensorCount <= operands.count, operands.count == 2 + kinds * tensorCount else {
-      throw TypeError("'\(Self.name)' of \(tensorCount) tensors takes 2 operands and \(kinds) for each tensor, found \(operands.count)")
+      throw TypeError(
+        "'\(Self.name)' of \(tensorCount) tensors takes 2 operands and \(kinds) for each, found \(operands.count)")
     }
     var results: [TensorType] = []
     for tensor in 0..<tensorCount {
@@ -76,7 +77,9 @@ extension OptimizerStep {
   package func lower(_ types: NodeTypes) -> Lowering {
     .decompose { builder, operands throws(TypeError) in
       let given = operands.compactMap { $0 }
-      guard given.count == operands.count, given.count > 2 else { throw TypeError("an operand of '\(Self.name)' is missing") }
+      guard given.count == operands.count, given.count > 2 else {
+        throw TypeError("an operand of '\(Self.name)' is missing")
+      }
       var results = [ValueID](repeating: given[0], count: resultCount)
       for tensor in 0..<tensorCount {
         let values = (0..<2 + Self.states.count).map { given[2 + $0 * tensorCount + tensor] }

@@ -49,6 +49,7 @@ enum OperatorTable {
     "Range": range,
     "Resize": resize,
     "Scan": scan,
+    "Scatter": generic(ScatterElements.self),
     "Slice": slice,
     "Softmax": softmaxLike(Softmax.self),
     "SpaceToDepth": spaceToDepth,
