@@ -17,11 +17,8 @@ struct LaminaCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-<<<<<<< HEAD
       Run.self, Build.self, Check.self, Compare.self, Import.self, Format.self, Draw.self, Operations.self, Test.self,
-=======
-      Run.self, Build.self, Check.self, Compare.self, Format.self, Draw.self, Operations.self, Test.self, Peer.self,
->>>>>>> 6ab049f (lamina peer joins a side-by-side benchmark)
+      Peer.self,
     ])
 
   static func main() {
