@@ -51,7 +51,13 @@ import Testing
     var random = SampleSource(seed: UInt64(seed))
     let compiled = seed % 3 == 0 ? graph.withRunTimeSize(&random)?.graph ?? graph : graph
     for level in OptimizationLevel.allCases {
-      let model = try CompiledModel(compiled, CompileOptions(level: level, jobs: 1))
+      let model: CompiledModel
+      do {
+        model = try CompiledModel(compiled, CompileOptions(level: level, jobs: 1))
+      } catch {
+        Issue.record("seed \(seed), \(level): \(error)\n\(describe(compiled))")
+        return
+      }
       let outputs = try model.run(ordered, threads: 1)
       for (output, tensor) in zip(graph.outputs, outputs) {
         let value = try #require(expected[output.name])
