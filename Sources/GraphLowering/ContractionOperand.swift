@@ -39,6 +39,18 @@ struct ContractionOperand {
     strides = axes.map(access.stride)
   }
 
+  /// Whether a contraction's second operand is packed when the model is compiled: a constant whose layout is known.
+  func isPacked(for contraction: ContractionLowering) -> Bool {
+    guard isConstant, constant.isConstant else { return false }
+    return zip(contraction.axes, strides).allSatisfy { axis, stride in
+      switch axis.role {
+      case .row: true
+      case .column, .depth: axis.extent == 1 || axis.extent.isConstant && stride.isConstant
+      case .batch: axis.extent == 1 || stride == 0 || axis.extent.isConstant
+      }
+    }
+  }
+
   static func canRead(
     _ operand: ValueID, _ index: [ContractionLowering.Index], _ contraction: ContractionLowering, _ state: LoweringState
   ) -> Bool {

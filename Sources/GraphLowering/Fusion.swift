@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which operators become one kernel.
 //
-// A contraction takes the elementwise operators after it into its epilogue; reductions over the same rows and the
-// elementwise operators between and after them become one row kernel (softmax, normalisations); elementwise and
-// movement operators are computed where they are read, unless that would repeat work. Whatever is left between
-// kernels is stored.
+// A contraction takes the elementwise operators after it into its epilogue, also when they read its columns in groups;
+// reductions over the same rows and the elementwise operators between and after them become one row kernel (softmax,
+// normalisations); elementwise and movement operators are computed where they are read, unless that would repeat work.
+// Whatever is left between kernels is stored.
 
 import GraphIR
 import KernelIR
@@ -29,6 +29,8 @@ struct Region {
   var nodes: [NodeID]
   /// The values it stores.
   var outputs: [ValueID]
+  /// How a contraction's epilogue reads its columns, when it does not read each by itself.
+  var groups: ColumnGroups?
 }
 
 /// Operators over tensors of one shape whose reductions all run over the same axes.
@@ -106,6 +108,14 @@ struct Fusion {
       nodes.append(next)
       end = result
     }
+    // Copies of the end are stored while it is at hand.
+    for copy in Set(state.users[end.index]) where state.options.fuses && owner[copy.index] == nil {
+      guard let result = graph[copy].results.first, state.isOutput[result.index], readsInPlace(copy, end),
+        isMovement(copy)
+      else { continue }
+      owner[copy.index] = region
+      nodes.append(copy)
+    }
     return (nodes, end)
   }
 
@@ -113,8 +123,14 @@ struct Fusion {
 
   private mutating func formContractions() {
     for id in graph.nodeIDs {
-      guard case .contraction = state.lowerings[id.index] else { continue }
+      guard case .contraction(let contraction) = state.lowerings[id.index] else { continue }
       owner[id.index] = regions.count
+      let search = ColumnGroupSearch(id, contraction, state, owner: owner, regions: regions)
+      if let (groups, nodes) = search?.find() {
+        for node in nodes { owner[node.index] = regions.count }
+        regions.append(Region(kind: .contraction(id), nodes: [id] + nodes, outputs: [], groups: groups))
+        continue
+      }
       let (nodes, end) = epilogue(of: graph[id].results[0], region: regions.count)
       regions.append(Region(kind: .contraction(id), nodes: [id] + nodes, outputs: [end]))
     }

@@ -69,15 +69,14 @@ private struct MatrixLowering {
     var rows = MatrixLowering.merging(axes(.row)) { $0.a == $1.a * $1.extent }
     let depth = axes(.depth)
     if columns.isEmpty { return nil }
-    let isStatic = (columns + depth).allSatisfy(\.extent.isConstant) && b.constant.isConstant
-    let constantBatch = axes(.batch).allSatisfy { $0.b == 0 || $0.extent.isConstant }
-    isPacked = b.isConstant && isStatic && constantBatch && columns.allSatisfy(\.b.isConstant) && depth.allSatisfy(\.b.isConstant)
+    isPacked = b.isPacked(for: contraction)
     if isPacked {
       columns = [LoopAxis(members: columns.flatMap(\.members), extent: columns.reduce(Dim(1)) { $0 * $1.extent }, a: 0, b: 0)]
     } else {
       columns = MatrixLowering.merging(columns) { $0.b == $1.b * $1.extent }
     }
     guard var column = columns.last else { return nil }
+    if let groups = region.groups { column.extent = Dim(groups.columns) }
     if !isPacked, let best = columns.last(where: { $0.b == 1 }) { column = best }
     packsOnTheFly = !isPacked && column.b != 1
     // A matrix times a vector that is no constant: each result is a row's sum, better along the depth.
@@ -130,9 +129,10 @@ private struct MatrixLowering {
   }
 
   func lower() -> LoweredKernel? {
-    guard let end = region.nodes.last.map({ graph[$0].results[0] }) else { return nil }
+    let groupCount = region.groups?.starts.count ?? 1
     let tile = Contract.Tile.choose(
-      rows: row.extent.value, columns: column.extent.value, depth: depth.reduce(Dim(1)) { $0 * $1.extent }.value,
+      rows: row.extent.value, columns: column.extent.value, groups: groupCount,
+      depth: depth.reduce(Dim(1)) { $0 * $1.extent }.value,
       lanes: contraction.accumulator == .f64 ? state.options.target.lanes / 2 : state.options.target.lanes,
       registers: state.options.target.registers)
     let panelCount = Dim.ceilDiv(column.extent, Dim(tile.columns))
@@ -161,12 +161,21 @@ private struct MatrixLowering {
     var index = [Expr](repeating: .int(0), count: contraction.axes.count)
     for (number, axis) in batch.enumerated() { split(axis, parts[number], into: &index) }
     split(row, firstRow + .axis(rowAxis), into: &index)
-    split(column, firstColumn + .axis(columnAxis), into: &index)
+    let columnIndex = firstColumn + .axis(columnAxis)
+    // The epilogue of groups is written for a column with a name of its own, from which their starts are told.
+    let unitAxis = scope.axis("u")
+    split(column, region.groups == nil ? columnIndex : .axis(unitAxis), into: &index)
 
-    let accumulator = scope.local("acc", contraction.accumulator)
+    let accumulators = (0..<groupCount).map { scope.local("acc\($0)", contraction.accumulator) }
     let product = graph[anchor].results[0]
     let productType = graph.type(product).dtype.computeType
-    scope.bound[product] = { _ in Expr.local(accumulator).cast(to: productType) }
+    var isGrouped = true
+    scope.bound[product] = { [groups = region.groups] index in
+      guard let groups else { return Expr.local(accumulators[0]).cast(to: productType) }
+      let group = groups.group(index[groups.axis], unit: unitAxis)
+      if group == nil { isGrouped = false }
+      return Expr.local(accumulators[group ?? 0]).cast(to: productType)
+    }
     scope.bindMembers(region.nodes.dropFirst())
     let position = contraction.output.map { index[$0] }
 
@@ -186,7 +195,7 @@ private struct MatrixLowering {
       bBuffer = scope.buffer(argument(b, packing: packing), bType, .read)
       let batchIndex = batch.indices.filter { batch[$0].b != 0 }
       let flat = flatOffset(batchIndex.map { parts[$0] }, batchIndex.map { batchSizes[$0] })
-      bOffset = flat * .int(packing.batchStride) + panel * .int(packing.depthCount * packing.panelWidth)
+      bOffset = flat * .int(packing.batchStride) + panel * .int(packing.panelStride)
     } else if packsOnTheFly {
       let source = scope.buffer(argument(b, packing: nil), bType, .read)
       let count = depth.reduce(1) { $0 * ($1.extent.value ?? 1) }
@@ -197,15 +206,17 @@ private struct MatrixLowering {
       bBuffer = scope.buffer(argument(b, packing: nil), bType, .read)
       bOffset = offset(of: b, index, without: [columnAxis])
     }
-    let epilogue = region.outputs.map { scope.store($0, at: position, scope.pull($0, at: position)) }
-    _ = end
+    let epilogue = region.outputs.map {
+      scope.store($0, at: position, scope.pull($0, at: position)).substituting([unitAxis: columnIndex])
+    }
+    guard isGrouped else { return nil }
     let contract = Contract(
       rows: rowCount, columns: columnCount,
       depth: depth.map {
         DepthAxis(extent: scope.size($0.extent), aStride: scope.size($0.a), bStride: scope.size($0.b))
       },
       rowAxis: rowAxis, columnAxis: columnAxis, a: aBuffer, aOffset: aOffset, b: bBuffer, bOffset: bOffset,
-      bIsPacked: isPacked || packsOnTheFly, tile: tile, accumulator: accumulator, epilogue: epilogue)
+      bIsPacked: isPacked || packsOnTheFly, tile: tile, accumulators: accumulators, epilogue: epilogue)
     body.append(.contract(contract))
     return scope.lowered(name: "contract", tileAxis: tileAxis, tiles: panelCount * batchCount * rowBlocks, body: body)
   }
@@ -233,8 +244,14 @@ private struct MatrixLowering {
       }
     }
     guard let offset = b.constant.value else { return nil }
+    var columns = axes([column])
+    var starts = [0]
+    if let groups = region.groups, columns.count == 1 {
+      starts = groups.starts.map { $0 * columns[0].stride }
+      columns[0].extent = groups.columns
+    }
     return Packing(
-      offset: offset, batch: axes(batch.filter { $0.b != 0 }), depth: axes(depth), columns: axes([column]),
+      offset: offset, batch: axes(batch.filter { $0.b != 0 }), depth: axes(depth), columns: columns, groups: starts,
       panelWidth: tile.columns)
   }
 

@@ -199,10 +199,14 @@ private struct LoopBody {
         }
       }
       let results = try builder.inline(region, operands)
+      var written: Set<ValueID> = []
       for ((output, value), role) in zip(zip(region.outputs, results), loop.outputs) {
         if role == .unused { continue }
         if case .slice(let result, _) = role, !isRead[result] { continue }
-        builder.output(output.name, value)
+        // What goes to two places is two values, so that one kernel may write both.
+        let isWritten = !written.insert(value).inserted
+        let order = Array(builder.type(value).shape.indices)
+        builder.output(output.name, isWritten ? try builder.emit(Transpose(perm: order), value) : value)
         outputs.append(role)
       }
     } catch {

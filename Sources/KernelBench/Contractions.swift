@@ -49,7 +49,7 @@ struct ContractionCase {
     let contract = Contract(
       rows: rows, columns: .min(.int(tile.columns), columns - first),
       depth: [DepthAxis(extent: depth, aStride: .int(1), bStride: columns)], rowAxis: row, columnAxis: column, a: 0,
-      aOffset: .axis(row) * depth, b: 1, bOffset: first, bIsPacked: false, tile: tile, accumulator: sum,
+      aOffset: .axis(row) * depth, b: 1, bOffset: first, bIsPacked: false, tile: tile, accumulators: [sum],
       epilogue: [
         .store(buffer: 2, offset: .axis(row) * columns + first + .axis(column), value: .local(sum), guard: nil)
       ])
@@ -105,7 +105,7 @@ struct ContractionCase {
       }
     let contract = Contract(
       rows: .int(rows), columns: .int(columns), depth: depth, rowAxis: row, columnAxis: column, a: 0,
-      aOffset: aOffset, b: 1, bOffset: .int(0), bIsPacked: true, tile: tile, accumulator: sum,
+      aOffset: aOffset, b: 1, bOffset: .int(0), bIsPacked: true, tile: tile, accumulators: [sum],
       epilogue: [
         .store(buffer: 2, offset: cOffset + .axis(row) * .int(columns) + .axis(column), value: value, guard: nil)
       ])

@@ -3,8 +3,9 @@
 
 import TensorCore
 
-/// A constant packed as `[batch][panel][depth][panelWidth]`: for each batch index and each panel of columns, the
-/// elements in the order the micro-kernel reads them, the last panel padded with zeros.
+/// A constant packed as `[batch][panel][depth][group][panelWidth]`: for each batch index and each panel of columns, the
+/// elements in the order the micro-kernel reads them, the last panel padded with zeros. Groups are columns that are
+/// computed side by side; most contractions have one.
 package struct Packing: Hashable, Sendable {
   /// One axis of the packed operand: its extent and its stride in the constant, in elements.
   package struct Axis: Hashable, Sendable {
@@ -21,26 +22,32 @@ package struct Packing: Hashable, Sendable {
   package var batch: [Axis]
   package var depth: [Axis]
   package var columns: [Axis]
+  /// Where each group's first column is, in elements from the first group's.
+  package var groups: [Int]
   package var panelWidth: Int
 
-  package init(offset: Int, batch: [Axis], depth: [Axis], columns: [Axis], panelWidth: Int) {
+  package init(offset: Int, batch: [Axis], depth: [Axis], columns: [Axis], groups: [Int] = [0], panelWidth: Int) {
     self.offset = offset
     self.batch = batch
     self.depth = depth
     self.columns = columns
+    self.groups = groups
     self.panelWidth = panelWidth
   }
 
   package var batchCount: Int { batch.reduce(1) { $0 * $1.extent } }
   package var depthCount: Int { depth.reduce(1) { $0 * $1.extent } }
   package var columnCount: Int { columns.reduce(1) { $0 * $1.extent } }
+  /// Elements of one panel.
+  package var panelStride: Int { depthCount * groups.count * panelWidth }
   package var panelCount: Int { (columnCount + panelWidth - 1) / panelWidth }
   /// Elements of one batch index.
-  package var batchStride: Int { panelCount * depthCount * panelWidth }
+  package var batchStride: Int { panelCount * panelStride }
   package var elementCount: Int { batchCount * batchStride }
 
   package var description: String {
-    "[\(batch.isEmpty ? "" : "\(batchCount), ")\(panelCount), \(depthCount), \(panelWidth)] panels"
+    "[\(batch.isEmpty ? "" : "\(batchCount), ")\(panelCount), \(depthCount), "
+      + "\(groups.count == 1 ? "" : "\(groups.count), ")\(panelWidth)] panels"
   }
 
   /// Writes the packed elements of `size` bytes each to zeroed memory of `elementCount` elements.
@@ -56,15 +63,17 @@ package struct Packing: Hashable, Sendable {
         // Panels whose columns are neighbours in the constant are copied row by row.
         let isContiguous = (1..<max(width, 1)).allSatisfy { columnOffsets[first + $0] == columnOffsets[first] + $0 }
         for k in depthOffsets {
-          if isContiguous {
-            memoryCopy(into + place * size, from + (offset + base + k + columnOffsets[first]) * size, width * size)
-          } else {
-            for column in 0..<width {
-              memoryCopy(
-                into + (place + column) * size, from + (offset + base + k + columnOffsets[first + column]) * size, size)
+          for group in groups {
+            let start = offset + base + k + group
+            if isContiguous {
+              memoryCopy(into + place * size, from + (start + columnOffsets[first]) * size, width * size)
+            } else {
+              for column in 0..<width {
+                memoryCopy(into + (place + column) * size, from + (start + columnOffsets[first + column]) * size, size)
+              }
             }
+            place += panelWidth
           }
-          place += panelWidth
         }
       }
     }

@@ -70,11 +70,15 @@ package struct DepthAxis: Sendable, Hashable {
 /// adds its stride. B is either packed, `[panel][depth][panelWidth]` with zero-padded last panel, starting at
 /// `bOffset`, or has element offset `bOffset + Σ k·bStride + n` (columns are contiguous).
 /// The sum runs over the depth in order, so the bits do not depend on the tile.
+///
+/// With several accumulators the same rows are multiplied by as many groups of columns at once, and the epilogue sees
+/// the sums of column `n` of every group: the gates of a recurrent cell, the two halves of a gated layer. B is packed
+/// then, `[panel][depth][group][panelWidth]`; `columns` and `tile.columns` are those of one group.
 package struct Contract: Sendable, Hashable {
   package struct Tile: Sendable, Hashable {
     /// Rows of a register tile.
     package var rows: Int
-    /// Columns of a register tile and width of a packed panel; a multiple of the vector length is best.
+    /// Columns of a register tile in each group and width of a packed panel; a multiple of the vector length is best.
     package var columns: Int
     /// Depth steps per iteration of the innermost loop.
     package var unroll: Int
@@ -96,14 +100,15 @@ package struct Contract: Sendable, Hashable {
   package var bOffset: Expr
   package var bIsPacked: Bool
   package var tile: Tile
-  /// The sum at (rowAxis, columnAxis), of compute type f32, f64 or i32; read by the epilogue.
-  package var accumulator: Local
+  /// For each group of columns the sum at (rowAxis, columnAxis), all of one compute type: f32, f64 or i32; read by the
+  /// epilogue.
+  package var accumulators: [Local]
   /// Statements without loops, run for every element; vectors of columns at a time.
   package var epilogue: [Statement]
 
   package init(
     rows: Expr, columns: Expr, depth: [DepthAxis], rowAxis: Axis, columnAxis: Axis, a: Int, aOffset: Expr, b: Int,
-    bOffset: Expr, bIsPacked: Bool, tile: Tile, accumulator: Local, epilogue: [Statement]
+    bOffset: Expr, bIsPacked: Bool, tile: Tile, accumulators: [Local], epilogue: [Statement]
   ) {
     self.rows = rows
     self.columns = columns
@@ -116,7 +121,13 @@ package struct Contract: Sendable, Hashable {
     self.bOffset = bOffset
     self.bIsPacked = bIsPacked
     self.tile = tile
-    self.accumulator = accumulator
+    self.accumulators = accumulators
     self.epilogue = epilogue
   }
+
+  /// The most groups of columns.
+  package static let mostGroups = 8
+
+  /// The type of the sums.
+  package var sumType: DType { accumulators.first?.dtype ?? .f32 }
 }

@@ -8,9 +8,16 @@ extension Contract.Tile {
   /// A tile of r rows and c vectors needs r · c accumulators, c vectors of B and one broadcast; 24 accumulators of 32
   /// registers, and 12 of 16, leave room, and 8 hide the latency of the multiply-adds. Beyond that a good tile loads
   /// little per multiply-add, divides the columns, and has a height that divides the rows.
-  package static func choose(rows: Int?, columns: Int?, depth: Int?, lanes: Int, registers: Int) -> Contract.Tile {
+  ///
+  /// Columns are those of one group; a tile has the same columns of all groups.
+  package static func choose(
+    rows: Int?, columns: Int?, groups: Int = 1, depth: Int?, lanes: Int, registers: Int
+  ) -> Contract.Tile {
     let budget = registers >= 32 ? 24 : 12
     let vectors = columns.map { max(1, $0 / lanes + ($0 % lanes == 0 ? 0 : 1)) }
+    if groups > 1 {
+      return grouped(rows: rows, vectors: vectors, groups: groups, depth: depth, lanes: lanes, budget: budget)
+    }
     if rows == 1 { return single(vectors, depth: depth, lanes: lanes, registers: registers) }
     let width = panelVectors(rows: rows, vectors: vectors, budget: budget)
     var height = max(1, min(rows ?? budget, budget / width))
@@ -36,6 +43,19 @@ extension Contract.Tile {
       width = 4
     }
     return Contract.Tile(rows: 1, columns: width * lanes, unroll: unroll(max(1, 16 / width), depth))
+  }
+
+  /// One vector of every group, or as many as one row takes and as keep enough sums of two groups.
+  private static func grouped(
+    rows: Int?, vectors: Int?, groups: Int, depth: Int?, lanes: Int, budget: Int
+  ) -> Contract.Tile {
+    let most = rows == 1 ? 8 / groups : groups == 2 && (rows ?? 8) <= 6 && budget >= 24 ? 2 : 1
+    let width = (1...max(1, most)).last { (vectors ?? 1) % $0 == 0 } ?? 1
+    let panel = width * groups
+    if rows == 1 { return Contract.Tile(rows: 1, columns: width * lanes, unroll: unroll(max(1, 16 / panel), depth)) }
+    let highest = max(1, budget / panel)
+    let height = rows.map { balanced($0, min($0, highest), divisible: { $0 * panel >= budget / 2 }) } ?? min(highest, 8)
+    return Contract.Tile(rows: height, columns: width * lanes, unroll: unroll(4, depth))
   }
 
   /// Vectors of a panel.

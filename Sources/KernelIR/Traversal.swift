@@ -131,7 +131,7 @@ extension Statement {
   package var definedLocals: [Local] {
     switch self {
     case .define(let local, _), .variable(let local, _): [local]
-    case .contract(let contract): [contract.accumulator]
+    case .contract(let contract): contract.accumulators
     default: []
     }
   }

@@ -115,7 +115,7 @@ private func finished(_ sum: Double, _ bias: Double?, _ dtype: DType) -> Double 
         columnAxis: column, a: 0, aOffset: .axis(row) * .int(depth), b: 1, bOffset: .int(0), bIsPacked: false,
         tile: .choose(
           rows: dynamic ? nil : rows, columns: dynamic ? nil : columns, depth: depth, lanes: target.lanes(bits: 32),
-          registers: target.registers), accumulator: sum,
+          registers: target.registers), accumulators: [sum],
         epilogue: [
           .store(buffer: 2, offset: .axis(row) * .int(columns) + .axis(column), value: value(.local(sum)), guard: nil)
         ])

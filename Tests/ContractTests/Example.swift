@@ -92,7 +92,7 @@ struct Example: CustomStringConvertible {
     let contract = Contract(
       rows: size(0, isDynamic.rows), columns: size(1, isDynamic.columns), depth: axes, rowAxis: row,
       columnAxis: column, a: 0, aOffset: aOffset, b: 1, bOffset: .int(0), bIsPacked: isPacked, tile: tile,
-      accumulator: sum,
+      accumulators: [sum],
       epilogue: [
         .store(buffer: 2, offset: .axis(row) * .int(cStride) + .axis(column) + .int(8), value: value, guard: nil)
       ])

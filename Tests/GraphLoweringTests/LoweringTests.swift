@@ -56,6 +56,51 @@ struct LoweringTests {
     try check(builder.graph, [random.tensor(.f32, [5, 20])], kernels: 1)
   }
 
+  @Test func `a gated layer is one kernel`() throws {
+    var random = SampleSource(seed: 4)
+    // Halves in both orders, widths that fill no vector, a residual that another branch of the graph makes.
+    for (rows, width, isFirst) in [(5, 37, true), (1, 32, false), (13, 16, true), (40, 3, false)] {
+      var builder = GraphBuilder(name: "gated")
+      let x = builder.input("x", TensorType(.f32, [Dim(rows), 20]))
+      let r = builder.input("r", TensorType(.f32, [Dim(rows), Dim(width)]))
+      let w = try builder.constant(random.tensor(.f32, [20, 2 * width]))
+      let b = try builder.constant(random.tensor(.f32, [2 * width]))
+      let sum = try builder.emit(Add(), builder.emit(MatMul(), x, w), b)
+      let a = try builder.emit(Slice(axis: 1, from: 0, to: Dim(width)), sum)
+      let c = try builder.emit(Slice(axis: 1, from: Dim(width), to: Dim(2 * width)), sum)
+      let gate = try builder.emit(Sigmoid(), isFirst ? a : c)
+      let y = try builder.emit(Mul(), gate, isFirst ? c : a)
+      builder.output("gate", gate)
+      builder.output("y", try builder.emit(Add(), y, r))
+      let inputs = [random.tensor(.f32, [rows, 20]), random.tensor(.f32, [rows, width])]
+      try check(builder.graph, inputs, kernels: 1)
+      // What reads all columns keeps them in memory.
+      builder.output("sum", sum)
+      try check(builder.graph, inputs)
+    }
+  }
+
+  @Test func `groups that wait for their own results are kernels of their own`() throws {
+    var random = SampleSource(seed: 5)
+    var builder = GraphBuilder(name: "waits")
+    let x = builder.input("x", TensorType(.f32, [4, 16]))
+    func product(_ x: ValueID) throws -> ValueID {
+      try builder.emit(MatMul(), x, builder.constant(random.tensor(.f32, [16, 32])))
+    }
+    func half(_ x: ValueID, _ place: Int) throws -> ValueID {
+      try builder.emit(Slice(axis: 1, from: Dim(16 * place), to: Dim(16 * place + 16)), x)
+    }
+    // The second layer reads the first one's values and the first one's gate is applied to the second layer's result.
+    let first = try product(x)
+    let value = try builder.emit(Tanh(), half(first, 0))
+    let gate = try builder.emit(Sigmoid(), half(first, 1))
+    let second = try product(value)
+    let both = try builder.emit(Add(), builder.emit(Tanh(), half(second, 0)), half(second, 1))
+    builder.output("y", try builder.emit(Mul(), gate, both))
+    builder.output("z", try builder.emit(Add(), both, value))
+    try check(builder.graph, [random.tensor(.f32, [4, 16])], kernels: 2)
+  }
+
   @Test func `a row normalisation is one kernel`() throws {
     var random = SampleSource(seed: 2)
     for (shape, axes) in [([6, 50], [1]), ([3, 4, 10], [1, 2]), ([3, 17, 9], [1]), ([7], [0]), ([2, 3, 4, 5], [0, 2])] {

@@ -33,6 +33,39 @@ import Testing
     }
   }
 
+  @Test func groupsOfColumns() throws {
+    let x: [Float] = (0..<15).map { Float($0) - 7 }
+    // Weights [3][6]: 3 columns of values, then 3 of gates, in panels of 2 columns of both, the second padded.
+    let w: [[Float]] = (0..<3).map { k in (0..<6).map { Float((k * 7 + $0 * 5) % 11) - 4 } }
+    var packed = [Float](repeating: 0, count: 24)
+    for k in 0..<3 {
+      for n in 0..<3 { for g in 0..<2 { packed[n / 2 * 12 + k * 4 + g * 2 + n % 2] = w[k][g * 3 + n] } }
+    }
+    let kernel = try parsed(Texts.gated)
+    #expect(KernelPrinter.print(kernel) == Texts.gated)
+    #expect(KernelVerifier.verify(kernel).isEmpty)
+    let y = try run(kernel, [x, packed, Array(repeating: -1, count: 15)], sizes: [5])[2]
+    for i in 0..<5 {
+      for n in 0..<3 {
+        func sum(_ column: Int) -> Float { (0..<3).map { x[i * 3 + $0] * w[$0][column] }.reduce(0, +) }
+        #expect(y[i * 3 + n] == sum(n) * max(sum(3 + n), 0))
+      }
+    }
+    // 5 x 2 values and gates over a depth of 3, and a product and a maximum each.
+    #expect(KernelCost.estimate(kernel, sizes: [5]).flops == 140)
+  }
+
+  @Test func packingOfGroups() {
+    let packing = Packing(
+      offset: 1, batch: [], depth: [.init(extent: 2, stride: 10)], columns: [.init(extent: 3, stride: 1)],
+      groups: [0, 5], panelWidth: 2)
+    #expect(packing.description == "[2, 2, 2, 2] panels")
+    let source = (0..<20).map { UInt8($0) }
+    var target = [UInt8](repeating: 0, count: packing.elementCount)
+    source.withUnsafeBytes { source in target.withUnsafeMutableBytes { packing.pack(from: source, size: 1, to: $0) } }
+    #expect(target == [1, 2, 6, 7, 11, 12, 16, 17, 3, 0, 8, 0, 13, 0, 18, 0])
+  }
+
   @Test func accessesAreChecked() throws {
     let kernel = try parsed(Texts.softmax)
     let error = #expect(throws: KernelEvaluationError.self) {

@@ -60,6 +60,14 @@ import Testing
       "contract c: f32 rows i in 4 columns j in 4 tile(4, 0, 4) {\na %x[0]\nb %x[0]\n} epilogue {\nfor k in 4 {\n}\n}",
       "kernel-contract: 0 depth axes, expected 1 to 8"
     ),
+    (
+      "contract c: f32, d: f32 rows i in 4 columns j in 4 tile(4, 16, 4) {\na %x[0]\nb %x[0]\ndepth 4 step a 1, b 4\n} epilogue {\n}",
+      "kernel-contract: groups of columns without a packed B"
+    ),
+    (
+      "contract c: f32, d: f64 rows i in 4 columns j in 4 tile(4, 16, 4) {\na %x[0]\nb packed %x[0]\ndepth 4 step a 1, b 4\n} epilogue {\n}",
+      "kernel-contract: accumulators of several types"
+    ),
   ])
   func finds(_ body: String, _ expected: String) throws {
     let kernel = try parsed(

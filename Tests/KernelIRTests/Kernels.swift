@@ -37,6 +37,19 @@ enum Texts {
 
     """
 
+  static let gated = """
+    kernel gated(%x: f32 read, %w: f32 read, %y: f32 write; n) tiles p in 2 {
+      contract value: f32, gate: f32 rows i in n columns j in min(2, 3 - p * 2) tile(2, 2, 4) {
+        a %x[i * 3]
+        b packed %w[p * 12]
+        depth 3 step a 1, b 0
+      } epilogue {
+        %y[i * 3 + p * 2 + j] = value * max(gate, 0.0)
+      }
+    }
+
+    """
+
   /// One of every statement and form of expression.
   static let everything = """
     kernel `a b`(%x: f16 read, %`y z`: i32 readWrite; n, m) scratch(%s: f64[16]) tiles t in (n + 3) // 4 * m {

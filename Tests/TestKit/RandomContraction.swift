@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random contractions: packed and plain B, one to three depth axes, edges in both directions.
+// Random contractions: packed and plain B, groups of columns, one to three depth axes, edges in both directions.
 
 import KernelIR
 import TensorCore
@@ -36,6 +36,7 @@ extension RandomKernelBuilder {
     contents.append(finiteContents(aType, count: aCount + perTile * (tiles - 1)))
 
     let isPacked = random.oneIn(2)
+    let groups = isPacked && random.oneIn(2) ? Int.random(in: 2...5, using: &random) : 1
     let panels = (columns.value + tile.columns - 1) / tile.columns
     let bRow = columns.value + Int.random(in: 0...3, using: &random)
     if !isPacked {
@@ -46,18 +47,18 @@ extension RandomKernelBuilder {
         rowsBelow = rowsBelow * depth[index].extent
       }
     }
-    let bCount = isPacked ? panels * steps * tile.columns : steps * bRow
+    let bCount = isPacked ? panels * steps * groups * tile.columns : steps * bRow
     let b = parameters.count
     let bType = random.pick(operands)
     parameters.append(Kernel.Parameter("b\(b)", bType, .read))
     contents.append(finiteContents(bType, count: bCount))
 
-    let sum = newLocal("acc", type)
+    let sums = (0..<groups).map { newLocal("acc\($0)", type) }
     let outer = (axes, readable)
     axes += [(rowAxis, rows), (columnAxis, columns)]
-    readable = [sum]
+    readable = sums
     isInVectorLoop = true
-    let epilogue = [random.oneIn(2) ? store(.local(sum)) : store()]
+    let epilogue = [random.oneIn(2) ? store(.local(random.pick(sums))) : store()]
     isInVectorLoop = false
     (axes, readable) = outer
     return [
@@ -65,7 +66,7 @@ extension RandomKernelBuilder {
         Contract(
           rows: rows.expr, columns: columns.expr, depth: depth, rowAxis: rowAxis, columnAxis: columnAxis, a: a,
           aOffset: .axis(axes[0].axis) * .int(perTile) + .axis(rowAxis) * .int(rowStride), b: b, bOffset: .int(0),
-          bIsPacked: isPacked, tile: tile, accumulator: sum, epilogue: epilogue))
+          bIsPacked: isPacked, tile: tile, accumulators: sums, epilogue: epilogue))
     ]
   }
 

@@ -86,13 +86,14 @@ private struct CostEstimate {
   private mutating func add(_ contract: Contract, count: Double) {
     let rows = Swift.max(value(contract.rows), 0)
     let columns = Swift.max(value(contract.columns), 0)
+    let groups = Double(contract.accumulators.count)
     let depth = contract.depth.reduce(1.0) { $0 * Swift.max(value($1.extent), 0) }
-    let flops = 2 * rows * columns * depth * count
+    let flops = 2 * rows * columns * groups * depth * count
     let a = Double(kernel.dtype(ofBuffer: contract.a)?.bits ?? 32) / 8
     let b = Double(kernel.dtype(ofBuffer: contract.b)?.bits ?? 32) / 8
     cost.flops += flops
-    cost.bytesRead += count * depth * (rows * a + columns * b)
-    cost.computeNanoseconds += flops / (contract.accumulator.dtype == .f64 ? 100 : 200)
+    cost.bytesRead += count * depth * (rows * a + columns * groups * b)
+    cost.computeNanoseconds += flops / (contract.sumType == .f64 ? 100 : 200)
     add(contract.epilogue, count: count * rows * columns, lanes: 16)
   }
 

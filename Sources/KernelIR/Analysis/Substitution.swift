@@ -75,7 +75,7 @@ package struct Substitution {
     case .contract(var c):
       c.rowAxis = renamedAxes[c.rowAxis] ?? c.rowAxis
       c.columnAxis = renamedAxes[c.columnAxis] ?? c.columnAxis
-      c.accumulator = local(c.accumulator)
+      c.accumulators = c.accumulators.map(local)
       c.a = buffers[c.a] ?? c.a
       c.b = buffers[c.b] ?? c.b
       return .contract(c)

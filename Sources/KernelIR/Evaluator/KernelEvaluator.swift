@@ -185,7 +185,9 @@ package struct KernelEvaluator {
     let bOffset = uniform[uniform.count - 1]
     let steps = depth.reduce(Int64(1)) { $0 &* max($1.extent, 0) }
     let width = Int64(max(contract.tile.columns, 1))
-    let (rowSlot, columnSlot, accumulator) = (step.slots[0], step.slots[1], step.slots[2])
+    // Elements of B that one depth step of a packed panel takes.
+    let stepWidth = width &* Int64(contract.accumulators.count)
+    let (rowSlot, columnSlot, sums) = (step.slots[0], step.slots[1], step.slots.dropFirst(2))
     var row: Int64 = 0
     while row < rows {
       var column: Int64 = 0
@@ -194,22 +196,24 @@ package struct KernelEvaluator {
         values[columnSlot] = column
         try run(step.rowCode, step.statement)
         let aStart = values[step.rowOperand]
-        let bStart =
-          contract.bIsPacked ? bOffset &+ (column / width) &* steps &* width &+ column % width : bOffset &+ column
-        var sum: Int64 = 0
-        for k in 0..<steps {
-          var (a, b, rest) = (aStart, bStart, k)
-          for axis in depth.reversed() {
-            a = a &+ rest % axis.extent &* axis.aStride
-            b = b &+ rest % axis.extent &* axis.bStride
-            rest /= axis.extent
+        let panel = contract.bIsPacked ? (column / width) &* steps &* stepWidth &+ column % width : column
+        for (group, slot) in sums.enumerated() {
+          let bStart = bOffset &+ panel &+ Int64(group) &* width
+          var sum: Int64 = 0
+          for k in 0..<steps {
+            var (a, b, rest) = (aStart, bStart, k)
+            for axis in depth.reversed() {
+              a = a &+ rest % axis.extent &* axis.aStride
+              b = b &+ rest % axis.extent &* axis.bStride
+              rest /= axis.extent
+            }
+            if contract.bIsPacked { b = bStart &+ k &* stepWidth }
+            let x = buffers[contract.a].load(try checked(a, contract.a, step.statement, isWrite: false))
+            let y = buffers[contract.b].load(try checked(b, contract.b, step.statement, isWrite: false))
+            sum = Self.multiplyAdd(x, y, sum, contract.sumType)
           }
-          if contract.bIsPacked { b = bStart &+ k &* width }
-          let x = buffers[contract.a].load(try checked(a, contract.a, step.statement, isWrite: false))
-          let y = buffers[contract.b].load(try checked(b, contract.b, step.statement, isWrite: false))
-          sum = Self.multiplyAdd(x, y, sum, contract.accumulator.dtype)
+          values[slot] = sum
         }
-        values[accumulator] = sum
         try run(step.bodies[0])
         column += 1
       }

@@ -111,7 +111,8 @@ extension KernelParser {
   }
 
   private mutating func contract() throws -> Statement {
-    let accumulator = try definedLocal()
+    var accumulators = [try definedLocal()]
+    while take(",") { accumulators.append(try definedLocal()) }
     try expect(word: "rows")
     let rowAxis = try definedAxis()
     try expect(word: "in")
@@ -156,7 +157,7 @@ extension KernelParser {
       Contract(
         rows: rows, columns: columns, depth: depth, rowAxis: rowAxis, columnAxis: columnAxis, a: a.index,
         aOffset: aOffset, b: b.index, bOffset: bOffset, bIsPacked: bIsPacked,
-        tile: Contract.Tile(rows: tileRows, columns: tileColumns, unroll: unroll), accumulator: accumulator,
+        tile: Contract.Tile(rows: tileRows, columns: tileColumns, unroll: unroll), accumulators: accumulators,
         epilogue: try block()))
   }
 }

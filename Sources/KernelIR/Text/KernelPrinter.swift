@@ -115,8 +115,9 @@ package struct KernelPrinter {
 
   private mutating func printContract(_ c: Contract) {
     let tile = "tile(\(c.tile.rows), \(c.tile.columns), \(c.tile.unroll))"
+    let sums = c.accumulators.map { "\(names.text($0)): \($0.dtype)" }.joined(separator: ", ")
     line(
-      "contract \(names.text(c.accumulator)): \(c.accumulator.dtype) rows \(names.text(c.rowAxis)) in "
+      "contract \(sums) rows \(names.text(c.rowAxis)) in "
         + "\(expressions.print(c.rows)) columns \(names.text(c.columnAxis)) in \(expressions.print(c.columns)) \(tile) {"
     )
     indent += "  "

@@ -24,24 +24,34 @@ extension KernelVerifier {
     if !(1...32).contains(tile.rows) || !(1...512).contains(tile.columns) || !(1...32).contains(tile.unroll) {
       report("kernel-contract", "the tile \(tile.rows) x \(tile.columns) x \(tile.unroll) is out of range", statement)
     }
-    verifyOperand(c.a, "A", c.accumulator, statement)
-    verifyOperand(c.b, "B", c.accumulator, statement)
+    if !(1...Contract.mostGroups).contains(c.accumulators.count) {
+      report(
+        "kernel-contract", "\(c.accumulators.count) accumulators, expected 1 to \(Contract.mostGroups)", statement)
+    }
+    if c.accumulators.count > 1 && !c.bIsPacked {
+      report("kernel-contract", "groups of columns without a packed B", statement)
+    }
+    if Set(c.accumulators.map(\.dtype)).count > 1 {
+      report("kernel-contract", "accumulators of several types", statement)
+    }
+    verifyOperand(c.a, "A", c.sumType, statement)
+    verifyOperand(c.b, "B", c.sumType, statement)
 
     var inner = rowScope
     introduce(c.columnAxis, &inner, statement)
     vectorCount += 1
     inner.vector = vectorCount
     inner.isEpilogue = true
-    if inner.locals[c.accumulator.id] != nil {
-      report(
-        "kernel-scope", "the number of '\(c.accumulator.name)' is already that of a variable in scope", statement)
+    for sum in c.accumulators {
+      if inner.locals[sum.id] != nil {
+        report("kernel-scope", "the number of '\(sum.name)' is already that of a variable in scope", statement)
+      }
+      inner.locals[sum.id] = LocalState(local: sum, isVariable: false, vector: vectorCount, dependsOnTile: true)
     }
-    inner.locals[c.accumulator.id] = LocalState(
-      local: c.accumulator, isVariable: false, vector: vectorCount, dependsOnTile: true)
     verify(c.epilogue, &inner)
   }
 
-  private mutating func verifyOperand(_ buffer: Int, _ name: String, _ accumulator: Local, _ statement: Statement) {
+  private mutating func verifyOperand(_ buffer: Int, _ name: String, _ sumType: DType, _ statement: Statement) {
     guard let dtype = kernel.dtype(ofBuffer: buffer) else {
       report("kernel-buffer", "there is no buffer \(buffer)", statement)
       return
@@ -50,13 +60,13 @@ extension KernelVerifier {
       report("kernel-access", "the buffer '\(kernel.parameters[buffer].name)' is read but only writable", statement)
     }
     let fits =
-      switch accumulator.dtype {
-      case .f32, .f64: dtype.computeType == accumulator.dtype
+      switch sumType {
+      case .f32, .f64: dtype.computeType == sumType
       case .i32: dtype.isInteger && dtype.bits <= 8
       default: false
       }
     if !fits {
-      report("kernel-contract", "the operand \(name) of \(dtype) does not sum to \(accumulator.dtype)", statement)
+      report("kernel-contract", "the operand \(name) of \(dtype) does not sum to \(sumType)", statement)
     }
   }
 }

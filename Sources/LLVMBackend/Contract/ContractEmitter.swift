@@ -10,12 +10,15 @@ extension KernelEmitter {
     guard contract.tile.rows > 0, contract.tile.columns > 0, contract.tile.unroll > 0 else {
       return fail("a contraction with the tile \(contract.tile.rows) x \(contract.tile.columns)")
     }
+    guard contract.accumulators.count == 1 || contract.bIsPacked else {
+      return fail("groups of columns without a packed B")
+    }
     guard let a = buffer(contract.a), let b = buffer(contract.b) else { return }
     guard a.dtype.bits >= 8, b.dtype.bits >= 8, a.dtype != .bool, b.dtype != .bool else {
       return fail("a contraction of '\(a.dtype)' and '\(b.dtype)'")
     }
-    guard [.f32, .f64, .i32].contains(contract.accumulator.dtype) else {
-      return fail("a contraction that sums in '\(contract.accumulator.dtype)'")
+    guard [.f32, .f64, .i32].contains(contract.sumType) else {
+      return fail("a contraction that sums in '\(contract.sumType)'")
     }
     ContractEmitter(self, contract, a, b).emitPanels()
   }
@@ -60,14 +63,14 @@ struct ContractEmitter {
     self.contract = contract
     self.a = a
     self.b = b
-    lanes = emitter.b.target.lanes(bits: contract.accumulator.dtype.bits)
+    lanes = emitter.b.target.lanes(bits: contract.sumType.bits)
     let axes = Self.merged(contract.depth, packed: contract.bIsPacked)
     let builder = emitter.b
     var depth = axes.map {
       Depth(extent: emitter.emit($0.extent), aStride: emitter.emit($0.aStride), bStride: emitter.emit($0.bStride))
     }
     if contract.bIsPacked {
-      var stride = builder.int(contract.tile.columns)
+      var stride = builder.int(contract.tile.columns * contract.accumulators.count)
       for index in depth.indices.reversed() {
         depth[index].bStride = stride
         stride = builder.mulNoWrap(stride, depth[index].extent)

@@ -8,7 +8,7 @@ import TensorCore
 /// sums in memory, since a function like gelu is too much code to be repeated for each register.
 struct ContractEpilogue {
   let tile: ContractTile
-  /// Row by row.
+  /// Row by row, in each group by group.
   let sums: [Value]
 
   private static let rowAxis = Axis(id: -3, name: "row")
@@ -17,6 +17,7 @@ struct ContractEpilogue {
   private var emitter: KernelEmitter { tile.emitter }
   private var builder: Builder { tile.builder }
   private var contract: Contract { tile.contract }
+  private var groups: [Local] { contract.accumulators }
 
   func emit() {
     if sums.count > 2 && contract.epilogue.contains(where: \.isLong) { emitLooped() } else { emitUnrolled() }
@@ -29,7 +30,8 @@ struct ContractEpilogue {
         emitter.framed(.plain) {
           emitter.bind(contract.rowAxis, row)
           for (column, vector) in tile.vectors.enumerated() {
-            emitVector(vector, at: builder.int(vector.offset), sums[index * tile.vectors.count + column])
+            let ofGroups = groups.indices.map { sums[(index * groups.count + $0) * tile.vectors.count + column] }
+            emitVector(vector, at: builder.int(vector.offset), ofGroups)
           }
         }
       }
@@ -43,12 +45,12 @@ struct ContractEpilogue {
     }
   }
 
-  /// The sums of a row are beside each other in memory; whole vectors are one loop, a masked or narrower one follows.
+  /// The sums of a row's group are beside each other in memory; whole vectors are one loop, a masked or narrower one follows.
   private func emitLooped() {
     let lanes = tile.contraction.lanes
     let width = tile.vectors.count * lanes
-    let element = ValueType(contract.accumulator.dtype.register)
-    let memory = builder.array(element, count: tile.height * width)
+    let element = ValueType(contract.sumType.register)
+    let memory = builder.array(element, count: tile.height * groups.count * width)
     for (index, sum) in sums.enumerated() {
       builder.store(sum, builder.address(memory, index * lanes, element))
     }
@@ -61,13 +63,15 @@ struct ContractEpilogue {
     let whole = tile.vectors.prefix { $0.mask == nil && $0.lanes == lanes }
     emitter.countedLoop(Self.rowAxis, from: builder.int(0), to: count, step: 1, isEntered: true) {
       let index = emitter.emit(.axis(Self.rowAxis))
-      let start = builder.mulNoWrap(index, builder.int(width))
+      let start = builder.mulNoWrap(index, builder.int(groups.count * width))
       func emitSum(_ vector: ContractEmitter.ColumnVector, at offset: Value) {
-        let sum = builder.load(
-          tile.sumType(vector), builder.address(memory, builder.addNoWrap(start, offset), element))
+        let first = builder.address(memory, builder.addNoWrap(start, offset), element)
+        let ofGroups = groups.indices.map {
+          builder.load(tile.sumType(vector), builder.address(first, $0 * width, element))
+        }
         emitter.framed(.plain) {
           emitter.bind(contract.rowAxis, builder.addNoWrap(tile.rowBase, index))
-          emitVector(vector, at: offset, sum)
+          emitVector(vector, at: offset, ofGroups)
         }
       }
       if let vector = whole.first {
@@ -80,11 +84,11 @@ struct ContractEpilogue {
     builder.releaseVectorRegisters()
   }
 
-  private func emitVector(_ vector: ContractEmitter.ColumnVector, at offset: Value, _ sum: Value) {
+  private func emitVector(_ vector: ContractEmitter.ColumnVector, at offset: Value, _ ofGroups: [Value]) {
     let base = builder.addNoWrap(tile.columnBase, offset)
     let multiple = contract.tile.columns % vector.lanes == 0 ? vector.lanes : 1
     emitter.withLanes(contract.columnAxis, count: vector.lanes, base: base, multiple: multiple, mask: vector.mask) {
-      emitter.bind(contract.accumulator, sum)
+      for (local, sum) in zip(groups, ofGroups) { emitter.bind(local, sum) }
       emitter.emit(contract.epilogue)
     }
   }

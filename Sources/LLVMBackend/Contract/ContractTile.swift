@@ -24,12 +24,12 @@ struct ContractTile {
     let sums = vectors.map { builder.zero(sumType($0)) }
     let start = builder.int(0)
     let result = accumulate(
-      0, start, start, Array(repeating: sums, count: height).flatMap { $0 }, rows)
+      0, start, start, Array(repeating: sums, count: height * contract.accumulators.count).flatMap { $0 }, rows)
     ContractEpilogue(tile: self, sums: result).emit()
   }
 
   func sumType(_ vector: ContractEmitter.ColumnVector) -> ValueType {
-    ValueType(contract.accumulator.dtype.register, vector.lanes)
+    ValueType(contract.sumType.register, vector.lanes)
   }
 
   // MARK: Operands
@@ -72,7 +72,7 @@ struct ContractTile {
   /// A stored element or vector as operand of the sum.
   private func operand(_ x: Value, _ dtype: DType) -> Value {
     let value = emitter.decode(x, dtype)
-    let scalar = contract.accumulator.dtype.register
+    let scalar = contract.sumType.register
     if value.type.scalar == scalar { return value }
     if value.type.isFloat { return value.type.scalar.bits < scalar.bits ? builder.fpext(value, scalar) : builder.fptrunc(value, scalar) }
     if value.type.scalar.bits > scalar.bits { return builder.trunc(value, scalar) }
@@ -81,7 +81,7 @@ struct ContractTile {
 
   // MARK: Sums
 
-  /// The sums (row by row) after all steps of the depth's axes from `level` on, at element offsets of A and B.
+  /// The sums (row by row, in each group by group) after all steps of the depth's axes from `level` on, at element offsets of A and B.
   private func accumulate(
     _ level: Int, _ aOffset: Value, _ bOffset: Value, _ sums: [Value], _ rows: [RowPointer]
   ) -> [Value] {
@@ -128,13 +128,15 @@ struct ContractTile {
     let bBase = builder.address(bPointer, bOffset, bType)
     for k in 0..<count {
       let bStep = builder.address(bBase, builder.mulNoWrap(builder.int(k), axis.bStride), bType)
-      let panel = vectors.map { vector -> Value in
-        let pointer = builder.address(bStep, vector.offset, bType)
-        let type = bType.with(lanes: vector.lanes)
-        if vector.masksLoads, let mask = vector.mask {
-          return operand(builder.maskedLoad(type, pointer, mask, contraction.b.access), contraction.b.dtype)
+      let panel = contract.accumulators.indices.flatMap { group in
+        vectors.map { vector -> Value in
+          let pointer = builder.address(bStep, group * contract.tile.columns + vector.offset, bType)
+          let type = bType.with(lanes: vector.lanes)
+          if vector.masksLoads, let mask = vector.mask {
+            return operand(builder.maskedLoad(type, pointer, mask, contraction.b.access), contraction.b.dtype)
+          }
+          return operand(builder.load(type, pointer, contraction.b.access), contraction.b.dtype)
         }
-        return operand(builder.load(type, pointer, contraction.b.access), contraction.b.dtype)
       }
       for (index, row) in rows.enumerated() {
         let step = builder.mulNoWrap(builder.int(k), axis.aStride)
@@ -142,7 +144,7 @@ struct ContractTile {
           bases[shared ? 0 : index], builder.addNoWrap(step, builder.int(row.offset)), aType)
         let x = operand(builder.load(aType, pointer, contraction.a.access), contraction.a.dtype)
         for (column, y) in panel.enumerated() {
-          let place = index * vectors.count + column
+          let place = index * panel.count + column
           sums[place] =
             y.type.isFloat ? builder.fma(x, y, sums[place]) : builder.add(sums[place], builder.mul(x, y))
         }
