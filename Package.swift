@@ -125,16 +125,12 @@ let package = Package(
         "MathAccuracy", "LLVMBackend", "KernelIR", "TensorCore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: llvmSwift),
-    .executableTarget(
-      name: "KernelBench",
-      dependencies: [
-        "LLVMBackend", "OpenBLAS", "KernelIR", "TensorCore",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ], swiftSettings: llvmSwift),
+    .target(
+      name: "Benchmark", dependencies: ["LLVMBackend", "OpenBLAS", "KernelIR", "TensorCore"], swiftSettings: llvmSwift),
     .executableTarget(
       name: "LaminaTool",
       dependencies: [
-        "FixtureKit", "Lamina", "GraphLayers", "GraphOps", "GraphIR", "GraphDrawing", "GraphLanguage",
+        "Benchmark", "FixtureKit", "Lamina", "GraphLayers", "GraphOps", "GraphIR", "GraphDrawing", "GraphLanguage",
         "GraphInterpreter", "GraphLowering", "ONNXImport", "PlanIR", "LLVMBackend", "ExecutableLinker", "KernelIR",
         "TensorFiles", "TensorCore", "GraphSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -79,6 +79,11 @@ package protocol Operation: Sendable {
   /// there is none (integers, missing operands). Throws for operators without a gradient.
   func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?]
 
+  /// The operator that does the same to operands whose axes stand in another order: with `T` the transposition by
+  /// `order` (axis i of its result is axis `order[i]` of its operand), `self(T(x)) = T'(moved(x))`. Nil where there is
+  /// none.
+  func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes?
+
   /// A random legal instance and operand types for the automatic tests.
   static func sample(_ random: inout SampleSource) -> Sample
 }
@@ -90,6 +95,7 @@ extension Operation {
   package static var rules: [Rule] { [] }
   package var resultCount: Int { Self.results.count }
   package var definedSizes: [Dim] { [] }
+  package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? { nil }
 
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
     throw TypeError("'\(Self.name)' has no gradient")
@@ -127,6 +133,25 @@ extension Operation {
 package struct OperationKey: Hashable, Sendable {
   package let name: String
   package let attributes: [AttributeValue]
+}
+
+/// An operator on operands with their axes in another order.
+package struct MovedAxes {
+  package enum Operands: Sendable {
+    /// All have the axes, some of them by broadcasting.
+    case all
+    /// The others have axes of their own.
+    case first
+  }
+  package let operation: any Operation
+  package let operands: Operands
+  /// The transposition of its result that gives the original operator's.
+  package let order: [Int]
+  package init(_ operation: any Operation, _ operands: Operands, order: [Int]) {
+    self.operation = operation
+    self.operands = operands
+    self.order = order
+  }
 }
 
 /// The types around one node.

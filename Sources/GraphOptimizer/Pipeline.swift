@@ -21,6 +21,7 @@ extension GraphPass {
         .simplify,  // before decomposition, while patterns are whole
         .decompose,
         .simplify,  // what decomposition brought together
+        .sinkTransposes,
         .foldConstants,
         .simplify,  // what folding made constant
       ]

@@ -25,6 +25,8 @@ package struct Cast: Operation {
     return [TensorType(to, type.shape)]
   }
 
+  package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? { MovedAxes(self, .all, order: order) }
+
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard let x = operands[0] else { throw TypeError("'Cast' needs an operand") }
     if to.isFloat { return [Reference(to, x.shape, reals: (0..<x.count).map { rounded(x, $0) })] }

@@ -38,6 +38,8 @@ package struct Clip: Operation {
     return [type]
   }
 
+  package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? { MovedAxes(self, .first, order: order) }
+
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard var x = operands[0] else { throw TypeError("'Clip' needs an operand") }
     let low = operands.count > 1 ? operands[1] : nil

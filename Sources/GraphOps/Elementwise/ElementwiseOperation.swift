@@ -83,6 +83,8 @@ extension ElementwiseOperation {
     }
   }
 
+  package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? { MovedAxes(self, .all, order: order) }
+
   package static func sample(_ random: inout SampleSource) -> Sample { sampleElementwise(Self(), &random) }
 
   /// An instance with operands of one element type, the first of the result's shape.

@@ -25,6 +25,8 @@ package struct Where: Operation {
     return [TensorType(x.dtype, try broadcast([condition, x, y], for: Self.name))]
   }
 
+  package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? { MovedAxes(self, .all, order: order) }
+
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard let condition = operands[0], let x = operands[1], let y = operands[2] else {
       throw TypeError("'Where' needs three operands")

@@ -41,6 +41,11 @@ package struct Concat: Operation {
     return [TensorType(first.dtype, shape)]
   }
 
+  package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? {
+    guard let place = try? normalized(axis, rank: order.count, for: Self.name) else { return nil }
+    return MovedAxes(Concat(axis: order[place]), .all, order: order)
+  }
+
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     let values = operands.compactMap { $0 }
     let type = try inferTypes(values.map(\.type))[0]

@@ -108,6 +108,14 @@ package struct Pad: Operation {
     return [TensorType(type.dtype, borders.map(\.size))]
   }
 
+  package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? {
+    var moved = self
+    let named = axes.isEmpty ? Array(order.indices) : axes.map { $0 < 0 ? $0 + order.count : $0 }
+    guard named.allSatisfy(order.indices.contains) else { return nil }
+    moved.axes = named.map { order[$0] }
+    return MovedAxes(moved, .first, order: order)
+  }
+
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard let data = operands[0] else { throw TypeError("'Pad' needs an operand") }
     _ = try inferTypes(operands.map { $0?.type })

@@ -101,6 +101,14 @@ package struct Slice: Operation {
     return [TensorType(type.dtype, try spans(of: type.shape).map(\.count))]
   }
 
+  package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? {
+    var moved = self
+    let named = axes.isEmpty ? Array(starts.indices) : axes.map { $0 < 0 ? $0 + order.count : $0 }
+    guard named.allSatisfy(order.indices.contains) else { return nil }
+    moved.axes = named.map { order[$0] }
+    return MovedAxes(moved, .first, order: order)
+  }
+
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard let data = operands[0] else { throw TypeError("'Slice' needs an operand") }
     let spans = try spans(of: data.type.shape)

@@ -50,6 +50,13 @@ extension PoolOperation {
     return [TensorType(x.dtype, try pooledShape(x))]
   }
 
+  package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? {
+    guard dataFormat == DataFormat.channelsFirst.rawValue, order == DataFormat.toFirst(rank: order.count) else { return nil }
+    var moved = self
+    moved.dataFormat = DataFormat.channelsLast.rawValue
+    return MovedAxes(moved, .first, order: order)
+  }
+
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard let x = operands[0] else { throw TypeError("'\(Self.name)' needs an operand") }
     let axes = try geometry(x.type).window

@@ -70,6 +70,16 @@ extension ReductionOperation {
     return [TensorType(resultType(type.dtype), shape)]
   }
 
+  package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? {
+    guard let reduced = try? reducedAxes(rank: order.count) else { return nil }
+    if reduced.isEmpty { return MovedAxes(self, .first, order: order) }
+    var moved = self
+    moved.axes = reduced.map { order[$0] }.sorted()
+    if keepDims { return MovedAxes(moved, .first, order: order) }
+    let kept = order.indices.filter { !reduced.contains($0) }.map { order[$0] }
+    return MovedAxes(moved, .first, order: kept.map { axis in kept.count { $0 < axis } })
+  }
+
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard let input = operands[0] else { throw TypeError("'\(Self.name)' needs an operand") }
     let reduced = try reducedAxes(rank: input.shape.count)

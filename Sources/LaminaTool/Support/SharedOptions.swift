@@ -25,9 +25,20 @@ struct OutputOptions: ParsableArguments {
 }
 
 /// Which model, with which sizes and weights.
+@dynamicMemberLookup
 struct ModelOptions: ParsableArguments {
   @Argument(help: ArgumentHelp("The model.", valueName: "file"))
   var file: String
+  @OptionGroup var settings: LoadOptions
+
+  subscript<Value>(dynamicMember path: KeyPath<LoadOptions, Value>) -> Value { settings[keyPath: path] }
+
+  /// Reads the model; for one run when its inputs are given.
+  func load(inputs: [String] = []) throws -> ModelSource { try settings.load(file, inputs: inputs) }
+}
+
+/// With which sizes and weights a model is read.
+struct LoadOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Fix a named size.", valueName: "name=size"))
   var dim: [String] = []
   @Option(help: ArgumentHelp("Take the weights from this file.", valueName: "path"))
@@ -67,7 +78,7 @@ struct ModelOptions: ParsableArguments {
   }
 
   /// Reads the model; for one run when its inputs are given.
-  func load(inputs: [String] = []) throws -> ModelSource {
+  func load(_ file: String, inputs: [String] = []) throws -> ModelSource {
     try ModelSource.load(
       file, weights: weights, seed: seed, options: ResolveOptions(model: model, dims: try Self.sizes(dim)),
       constants: try constants(), run: inputs.isEmpty || !ModelSource.isONNX(file) ? nil : try runInputs(inputs))

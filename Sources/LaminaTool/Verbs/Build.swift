@@ -42,7 +42,7 @@ struct Build: ParsableCommand {
     var placement = ModelLinker.Weights.inside
     if let path = model.weights, !path.hasSuffix(".safetensors"), !path.hasSuffix(".npz"), !path.hasSuffix(".npy") {
       placement = .beside(path)
-      model.weights = nil
+      model.settings.weights = nil
     }
     let source = try model.load()
     if !options.quiet && !options.json { Terminal.report(source.resolved.warnings) }

@@ -39,14 +39,14 @@ struct Check: ParsableCommand {
 
   private func check(_ path: String) throws {
     if ModelSource.isONNX(path) {
-      let options = ResolveOptions(model: model, dims: try ModelOptions.sizes(dim))
+      let options = ResolveOptions(model: model, dims: try LoadOptions.sizes(dim))
       let source = try ModelSource.load(path, options: options)
       return syntax ? wellFormed(path) : show(path, source.resolved, source.resolved.warnings)
     }
     let (file, findings) = loadGraphFile(path)
     guard let file, !findings.contains(where: { $0.severity == .error }) else { throw DiagnosticsError(findings) }
     if syntax { return wellFormed(path) }
-    let dims = try ModelOptions.sizes(dim)
+    let dims = try LoadOptions.sizes(dim)
     let resolved = try resolveModel(file, ResolveOptions(model: model, dims: dims))
     show(path, resolved, findings + resolved.warnings)
   }

@@ -4,30 +4,32 @@
 import LLVMBackend
 
 /// Rates of one core.
-struct Peak {
+package struct Peak: Sendable {
   /// f32 operations per nanosecond (a fused multiply-add counts as two).
-  var flops: Double
+  package var flops: Double
   /// Bytes per nanosecond by working set, smallest first.
-  var bandwidths: [Bandwidth]
+  package var bandwidths: [Bandwidth]
 
-  struct Bandwidth {
-    var name: String
-    var bytes: Int
-    var read: Double
-    var write: Double
-    var copy: Double
+  package struct Bandwidth: Sendable {
+    /// The memory that holds the working set.
+    package var name: String
+    /// The working set.
+    package var bytes: Int
+    package var read: Double
+    package var write: Double
+    package var copy: Double
   }
 
   /// The rate at which data of this many bytes are read again and again: that of the next measured size.
-  func read(_ bytes: Int) -> Double {
+  package func read(_ bytes: Int) -> Double {
     (bandwidths.first { $0.bytes >= bytes } ?? bandwidths[bandwidths.count - 1]).read
   }
 
-  func copy(_ bytes: Int) -> Double {
+  package func copy(_ bytes: Int) -> Double {
     (bandwidths.first { $0.bytes >= bytes } ?? bandwidths[bandwidths.count - 1]).copy
   }
 
-  static func measure(_ settings: Settings) throws -> Peak {
+  package static func measure(_ settings: Settings) throws -> Peak {
     let target = settings.target
     let multiplyAdds = try MultiplyAdds(settings)
     let sizes = [

@@ -63,10 +63,18 @@ func minimumNanoseconds(_ settings: Settings, _ call: () -> Void) -> Double {
   return (0..<settings.repeats).reduce(Double.infinity) { best, _ in min(best, run(count) / Double(count)) }
 }
 
-struct Settings {
-  var target: TargetDescription
-  var repeats: Int
-  var repeatNanoseconds: Double
+/// How measurements are taken.
+package struct Settings: Sendable {
+  package var target: TargetDescription
+  /// How often a figure is taken; the least time counts.
+  package var repeats: Int
+  package var repeatNanoseconds: Double
+
+  package init(target: TargetDescription, repeats: Int, repeatNanoseconds: Double = 200_000) {
+    self.target = target
+    self.repeats = repeats
+    self.repeatNanoseconds = repeatNanoseconds
+  }
 }
 
 func threadNanoseconds() -> Double {

@@ -1,50 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measures generated kernels, each against what the machine did in the same run.
+// Generated kernels, each against what the machine did in the same run.
 
-import ArgumentParser
 import KernelIR
 import LLVMBackend
 import OpenBLAS
 
-@main struct KernelBench: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "bench-kernels",
-    abstract: "Measures generated kernels in % of the multiply-adds and bandwidth that this machine reaches.",
-    discussion: """
-      Every figure is the minimum of many short repeats on the thread's processor clock, one core. Products and \
-      convolutions are compared with multiply-adds on registers, measured again right before each; single rows with \
-      reading their weights, chains with copying.
+/// A figure as a part of what the machine can do.
+package struct Ratio: Sendable {
+  package var value: Double
+  package var of: String
+}
 
-      Example: bench-kernels --filter 768 --cpu x86-64-v3
-      """)
+/// One measured kernel.
+package struct KernelMeasurement: Sendable {
+  package var group: String
+  package var name: String
+  /// Of one call.
+  package var nanoseconds: Double
+  package var rate: Double
+  package var unit: String
+  package var ratio: Ratio?
+  /// What compiling took; nil for another library's.
+  package var compileMilliseconds: Double?
+}
 
-  @Option(help: "Only cases whose group or name contains this.")
-  var filter: String?
+/// Measures the kernels that goals are set for.
+package struct KernelBenchmark {
+  private let settings: Settings
+  private let peak: Peak
+  private let filter: String?
+  private let report: (KernelMeasurement) -> Void
 
-  @Option(help: "The processor to make code for: native, x86-64-v2, x86-64-v3 or x86-64-v4.")
-  var cpu = "native"
-
-  @Option(help: "How often each case is measured.")
-  var repeats = 50
-
-  @Flag(help: "Print JSON, a line a case.")
-  var json = false
-
-  func validate() throws {
-    guard (1...100_000).contains(repeats) else { throw ValidationError("--repeats is \(repeats), expected 1 to 100000") }
+  /// - Parameter filter: Only cases whose group or name contains this.
+  package init(_ settings: Settings, _ peak: Peak, filter: String?, report: @escaping (KernelMeasurement) -> Void) {
+    self.settings = settings
+    self.peak = peak
+    self.filter = filter
+    self.report = report
   }
 
-  func run() throws {
-    let target = try TargetDescription.named(cpu)
-    guard TargetDescription.native.features.isSuperset(of: target.features) else {
-      throw ValidationError("this processor cannot run code for '\(cpu)'")
-    }
-    let settings = Settings(target: target, repeats: repeats, repeatNanoseconds: 200_000)
-    let table = Table(json: json)
-    let peak = try Peak.measure(settings)
-    table.machine(peak, target)
-    try contractions(settings, peak, table)
-    try elementwise(settings, peak, table)
+  package func run() throws {
+    try contractions()
+    try elementwise()
   }
 
   private func wants(_ group: String, _ name: String) -> Bool {
@@ -58,7 +55,7 @@ import OpenBLAS
     return (code, (threadNanoseconds() - start) * 1e-6)
   }
 
-  private func contractions(_ settings: Settings, _ peak: Peak, _ table: Table) throws {
+  private func contractions() throws {
     let multiplyAdds = try MultiplyAdds(settings)
     for item in ContractionCase.all(settings.target) where wants(item.group, item.name) {
       let (code, milliseconds) = try compiled(item.kernel, settings.target)
@@ -71,24 +68,30 @@ import OpenBLAS
         item.group == "one row"
         ? Ratio(value: Double(item.weightBytes) / time / peak.read(item.weightBytes), of: "read bandwidth")
         : Ratio(value: item.flops / time / flops, of: "FMA peak")
-      table.row(item.group, item.name, nanoseconds: time, rate: item.flops / time, "GFLOP/s", ratio, milliseconds)
+      report(
+        KernelMeasurement(
+          group: item.group, name: item.name, nanoseconds: time, rate: item.flops / time, unit: "GFLOP/s", ratio: ratio,
+          compileMilliseconds: milliseconds))
       guard item.sizes.count == 3, let library = OpenBLAS.shared else { continue }
       let theirs = library.nanoseconds(settings, item.sizes, item.arrays)
-      table.row(
-        item.group, "\(item.name), OpenBLAS \(library.coreName)", nanoseconds: theirs, rate: item.flops / theirs,
-        "GFLOP/s", Ratio(value: item.flops / theirs / flops, of: "FMA peak"), 0)
+      report(
+        KernelMeasurement(
+          group: item.group, name: "\(item.name), OpenBLAS \(library.coreName)", nanoseconds: theirs,
+          rate: item.flops / theirs, unit: "GFLOP/s", ratio: Ratio(value: item.flops / theirs / flops, of: "FMA peak")))
     }
   }
 
-  private func elementwise(_ settings: Settings, _ peak: Peak, _ table: Table) throws {
+  private func elementwise() throws {
     for (group, items) in [("chain", ElementwiseCase.chains), ("function", ElementwiseCase.functions)] {
       for item in items where wants(group, item.name) {
         let (code, milliseconds) = try compiled(item.kernel, settings.target)
         let call = Call(code: code, arrays: [Memory(floats: item.count), Memory(floats: item.count)])
         let time = call.nanoseconds(settings)
         let ratio = item.bytes.map { Ratio(value: Double($0) / time / peak.copy($0), of: "copy bandwidth") }
-        table.row(
-          group, item.name, nanoseconds: time, rate: Double(item.count) / time, "elements/ns", ratio, milliseconds)
+        report(
+          KernelMeasurement(
+            group: group, name: item.name, nanoseconds: time, rate: Double(item.count) / time, unit: "elements/ns",
+            ratio: ratio, compileMilliseconds: milliseconds))
       }
     }
   }
