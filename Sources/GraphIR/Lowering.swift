@@ -181,7 +181,6 @@ package struct LoopContext {
     return (buffers.compactMap { $0 }.max() ?? -1) + scratch.count
   }
 
-  package func operandBuffer(_ number: Int) -> Int? { buffers[number] }
   package func resultBuffer(_ number: Int) -> Int { buffers[types.operands.count + number] ?? 0 }
 
   /// An element of an operand by flat offset.

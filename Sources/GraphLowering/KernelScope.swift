@@ -54,9 +54,6 @@ final class KernelScope {
 
   var lastID: Int { nextID }
 
-  /// Names above this are taken by somebody else.
-  func skipNames(past id: Int) { nextID = max(nextID, id) }
-
   /// A size as an index expression over the kernel's run-time sizes.
   func size(_ dim: Dim) -> Expr {
     if let value = dim.value { return .int(value) }

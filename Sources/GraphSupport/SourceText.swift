@@ -33,8 +33,6 @@ package final class SourceText: Sendable {
 
   package convenience init(path: String, _ text: String) { self.init(path: path, bytes: Array(text.utf8)) }
 
-  package var lineCount: Int { lineStarts.count }
-
   /// The number of the line that holds a byte offset, from 1.
   package func line(at offset: Int) -> Int {
     var low = 0

@@ -46,26 +46,6 @@ extension Tensor {
   /// Elements that passes over large tensors convert at a time: half of a first-level cache.
   static let blockSize = 2048
 
-  /// Every element in row-major order as a Float, rounded to nearest.
-  package func floats() -> [Float] {
-    switch dtype {
-    case .f32: mapped(Float.self) { $0 }
-    case .f64: mapped(Double.self) { Float($0) }
-    case .f16: mapped(UInt16.self) { Float(halfBits: $0) }
-    case .bf16: mapped(UInt16.self) { Float(bfloatBits: $0) }
-    case .i8: mapped(Int8.self) { Float($0) }
-    case .i16: mapped(Int16.self) { Float($0) }
-    case .i32: mapped(Int32.self) { Float($0) }
-    case .i64: mapped(Int64.self) { Float($0) }
-    case .u8: mapped(UInt8.self) { Float($0) }
-    case .u16: mapped(UInt16.self) { Float($0) }
-    case .u32: mapped(UInt32.self) { Float($0) }
-    case .u64: mapped(UInt64.self) { Float($0) }
-    case .bool: mapped(UInt8.self) { $0 == 0 ? 0 : 1 }
-    case .i4, .u4: (0..<count).map { Float(integer($0)) }
-    }
-  }
-
   /// Every element in row-major order as `integer(_:)` gives it: u64 as bit patterns, floats toward zero, saturating.
   package func integers() -> [Int64] {
     switch dtype {
@@ -95,27 +75,6 @@ extension Tensor {
   /// Whether both have the same type and the same bytes.
   package func isIdentical(to other: Tensor) -> Bool {
     dtype == other.dtype && shape == other.shape && withBytes { a in other.withBytes { a.elementsEqual($0) } }
-  }
-
-  /// The elements as Floats: the tensor's own memory when that is what it holds, else a converted copy.
-  package func withFloats<Result, Failure: Error>(
-    _ body: (UnsafeBufferPointer<Float>) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    if dtype == .f32, Int(bitPattern: bytes.baseAddress) % MemoryLayout<Float>.alignment == 0 {
-      defer { withExtendedLifetime(storage) {} }
-      return try body(UnsafeBufferPointer(start: bytes.baseAddress?.assumingMemoryBound(to: Float.self), count: count))
-    }
-    var failure: Failure?
-    let result = floats().withUnsafeBufferPointer { buffer -> Result? in
-      do throws(Failure) {
-        return try body(buffer)
-      } catch {
-        failure = error
-        return nil
-      }
-    }
-    if let failure { throw failure }
-    return result!
   }
 
   /// Fills a new tensor with `count` values, as `set(_:_:)` does one.

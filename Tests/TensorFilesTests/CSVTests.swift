@@ -74,8 +74,8 @@ import Testing
     let values: [Double] = [0.1, -0.0, 1e-45, 3.4028234663852886e38, .infinity, .nan]
     try writeTensor(try #require(Tensor(.f32, [3, 2], doubles: values)), to: path)
     let back = try readTensor(path, expecting: TensorType(.f32, [3, 2]))
-    let expected = values.map { Float($0) }
-    #expect(zip(back.floats(), expected).allSatisfy { $0.bitPattern == $1.bitPattern || $0.isNaN && $1.isNaN })
+    let expected = values.map { Double(Float($0)) }
+    #expect(zip(back.doubles(), expected).allSatisfy { $0.bitPattern == $1.bitPattern || $0.isNaN && $1.isNaN })
     let large = try #require(Tensor(.u64, [2], integers: [-1, 3]))
     try writeTensor(large, to: path)
     #expect(try contents(path) == Array("18446744073709551615\n3\n".utf8))

@@ -80,7 +80,6 @@ private struct ModelResolver {
   private var diagnostics: [Diagnostic] = []
   private var boxes: [ResolvedBox] = []
   private var declaredDims: [String: DimRange] = [:]
-  private var inputNames: Set<String> = []
   /// Errors found, those that were reported before included.
   private var failureCount = 0
   /// Keras' masks of values: which steps of a sequence count.
