@@ -164,12 +164,8 @@ package struct ConvWeightsGradient: WindowOperation {
     guard let conv = forward.operation as? Conv, let x = forward.operands[0], let w = forward.operands[1],
       let geometry = try? conv.geometry(x, w)
     else { return forward }
+    operation.takeWindow(of: conv)
     operation.kernelShape = geometry.window.map(\.kernel)
-    operation.strides = conv.strides
-    operation.dilations = conv.dilations
-    operation.pads = conv.pads
-    operation.autoPad = conv.autoPad
-    operation.dataFormat = conv.dataFormat
     operation.group = conv.group
     return Sample(operation, [x, TensorType(x.dtype, geometry.output)])
   }

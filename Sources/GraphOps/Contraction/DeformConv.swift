@@ -49,7 +49,7 @@ package struct DeformConv: WindowOperation {
       throw TypeError("'DeformConv' takes float images [N, C, H, W], found \(x), \(w) and \(offset)", operand: 0)
     }
     var conv = Conv()
-    (conv.kernelShape, conv.strides, conv.dilations, conv.pads) = (kernelShape, strides, dilations, pads)
+    conv.takeWindow(of: self)
     conv.group = group
     let geometry = try conv.geometry(x, w)
     guard geometry.filters != 0, geometry.channels != 0 else {
@@ -172,8 +172,8 @@ package struct DeformConv: WindowOperation {
     let x = TensorType(dtype, [Dim(batch), Dim(channels)] + spatial.map { Dim($0) })
     let w = TensorType(dtype, [Dim(filters), 2] + kernel.map { Dim($0) })
     var conv = Conv()
-    (conv.strides, conv.dilations, conv.pads, conv.group) =
-      (operation.strides, operation.dilations, operation.pads, operation.group)
+    conv.takeWindow(of: operation)
+    conv.group = operation.group
     let output = (try? conv.geometry(x, w).window.map(\.output)) ?? []
     let taps = Dim(kernel.reduce(1, *) * operation.offsetGroup)
     return Sample(

@@ -31,8 +31,8 @@ package struct FusedConv: WindowOperation {
 
   private var conv: Conv {
     var conv = Conv()
-    (conv.kernelShape, conv.strides, conv.dilations, conv.pads) = (kernelShape, strides, dilations, pads)
-    (conv.autoPad, conv.dataFormat, conv.group) = (autoPad, dataFormat, group)
+    conv.takeWindow(of: self)
+    conv.group = group
     return conv
   }
 
@@ -93,8 +93,8 @@ package struct FusedConv: WindowOperation {
     let plain = Conv.sample(&random)
     guard let conv = plain.operation as? Conv else { return plain }
     var operation = FusedConv()
-    (operation.strides, operation.dilations, operation.pads) = (conv.strides, conv.dilations, conv.pads)
-    (operation.autoPad, operation.dataFormat, operation.group) = (conv.autoPad, conv.dataFormat, conv.group)
+    operation.takeWindow(of: conv)
+    operation.group = conv.group
     operation.activation = random.pick(["", "Relu", "Tanh", "LeakyRelu", "HardSigmoid"])
     if operation.activation == "LeakyRelu" { operation.parameters = [0.2] }
     if operation.activation == "HardSigmoid" { operation.parameters = [0.2, 0.5] }

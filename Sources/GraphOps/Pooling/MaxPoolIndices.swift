@@ -28,13 +28,7 @@ package struct MaxPoolIndices: PoolOperation {
   package init() {}
 
   package init(_ pool: MaxPool) {
-    kernelShape = pool.kernelShape
-    strides = pool.strides
-    dilations = pool.dilations
-    pads = pool.pads
-    autoPad = pool.autoPad
-    dataFormat = pool.dataFormat
-    ceilMode = pool.ceilMode
+    takeWindow(of: pool)
     storageOrder = pool.storageOrder
   }
 

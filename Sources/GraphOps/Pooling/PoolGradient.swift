@@ -30,13 +30,7 @@ package struct PoolGradient: PoolOperation {
   package init() {}
 
   init(_ pool: some PoolOperation, of shape: [Dim]) {
-    kernelShape = pool.kernelShape
-    strides = pool.strides
-    dilations = pool.dilations
-    pads = pool.pads
-    autoPad = pool.autoPad
-    dataFormat = pool.dataFormat
-    ceilMode = pool.ceilMode
+    takeWindow(of: pool)
     self.shape = shape
   }
 

@@ -28,12 +28,7 @@ package struct ConvInteger: WindowOperation {
   /// The convolution of the centred integers.
   var conv: Conv {
     var conv = Conv()
-    conv.kernelShape = kernelShape
-    conv.strides = strides
-    conv.dilations = dilations
-    conv.pads = pads
-    conv.autoPad = autoPad
-    conv.dataFormat = dataFormat
+    conv.takeWindow(of: self)
     conv.group = group
     return conv
   }
@@ -92,11 +87,7 @@ package struct ConvInteger: WindowOperation {
     let plain = Conv.sample(&random)
     var operation = ConvInteger()
     guard let conv = plain.operation as? Conv, let x = plain.operands[0], let w = plain.operands[1] else { return plain }
-    operation.strides = conv.strides
-    operation.dilations = conv.dilations
-    operation.pads = conv.pads
-    operation.autoPad = conv.autoPad
-    operation.dataFormat = conv.dataFormat
+    operation.takeWindow(of: conv)
     operation.group = conv.group
     let (left, right) = (random.dtype([.i8, .u8]), random.dtype([.i8, .u8]))
     var operands: [TensorType?] = [TensorType(left, x.shape), TensorType(right, w.shape)]

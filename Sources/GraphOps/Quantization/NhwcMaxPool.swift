@@ -33,8 +33,7 @@ package struct NhwcMaxPool: WindowOperation {
 
   private var pool: MaxPool {
     var pool = MaxPool()
-    (pool.kernelShape, pool.strides, pool.dilations, pool.pads) = (kernelShape, strides, dilations, pads)
-    (pool.autoPad, pool.ceilMode, pool.dataFormat) = (autoPad, ceilMode, dataFormat)
+    pool.takeWindow(of: self)
     return pool
   }
 

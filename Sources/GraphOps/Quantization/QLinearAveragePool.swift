@@ -38,8 +38,8 @@ package struct QLinearAveragePool: WindowOperation {
 
   private var pool: AveragePool {
     var pool = AveragePool()
-    (pool.kernelShape, pool.strides, pool.pads, pool.autoPad) = (kernelShape, strides, pads, autoPad)
-    (pool.ceilMode, pool.countIncludePad, pool.dataFormat) = (ceilMode, countIncludePad, dataFormat)
+    pool.takeWindow(of: self)
+    pool.countIncludePad = countIncludePad
     return pool
   }
 

@@ -29,12 +29,7 @@ package struct QLinearConv: WindowOperation {
 
   private var conv: ConvInteger {
     var conv = ConvInteger()
-    conv.kernelShape = kernelShape
-    conv.strides = strides
-    conv.dilations = dilations
-    conv.pads = pads
-    conv.autoPad = autoPad
-    conv.dataFormat = dataFormat
+    conv.takeWindow(of: self)
     conv.group = group
     return conv
   }
@@ -108,11 +103,7 @@ package struct QLinearConv: WindowOperation {
     guard let conv = plain.operation as? ConvInteger, let x = plain.operands[0], let w = plain.operands[1] else {
       return plain
     }
-    operation.strides = conv.strides
-    operation.dilations = conv.dilations
-    operation.pads = conv.pads
-    operation.autoPad = conv.autoPad
-    operation.dataFormat = conv.dataFormat
+    operation.takeWindow(of: conv)
     operation.group = conv.group
     let filters = w.shape[conv.filterAxis(rank: w.rank)]
     let perFilter: [Dim] = random.bool() ? [] : [filters]

@@ -100,6 +100,17 @@ extension WindowOperation {
     ]
   }
 
+  /// Takes another operator's window: its sizes, steps, padding and layout.
+  mutating func takeWindow(of other: some WindowOperation) {
+    kernelShape = other.kernelShape
+    strides = other.strides
+    dilations = other.dilations
+    pads = other.pads
+    autoPad = other.autoPad
+    dataFormat = other.dataFormat
+    ceilMode = other.ceilMode
+  }
+
   func format() throws(TypeError) -> DataFormat { try DataFormat(dataFormat, for: Self.name) }
 
   /// The numbers of an attribute that has one for each spatial axis.
