@@ -65,27 +65,18 @@ package struct ProductScan: Operation {
     guard let type = types.operands[0], let place = try? normalized(axis, rank: type.rank, for: Self.name) else {
       return .leaf
     }
-    let inner = type.shape[(place + 1)...].reduce(Dim(1), *)
-    let outer = type.shape[..<place].reduce(Dim(1), *)
     let dtype = type.dtype.computeType
     return .loops { context in
-      context.tileCount = outer * inner
-      let (tile, width, count) = (Expr.axis(context.tileAxis), context.size(inner), context.size(type.shape[place]))
-      let first = Expr.floorDiv(tile, width) * count * width + .mod(tile, width)
-      let step = context.axis("i")
-      let offset = first + (reverse ? .axis(step) : count - .int(1) - .axis(step)) * width
+      let line = context.line(of: type.shape, along: place, fromEnd: !reverse)
       let carried = context.local("carried", dtype)
       let value = context.local("value", dtype)
-      let (x, g) = (context.load(0, at: offset), context.load(1, at: offset))
+      let (x, g) = (context.load(0, at: line.offset), context.load(1, at: line.offset))
       let own = exclusive ? Expr.local(carried) : g + .local(carried)
       let next = exclusive ? g + x * .local(value) : x * .local(value)
-      return [
-        .variable(carried, .constant(0, dtype)),
-        .loop(
-          Loop(
-            step, count, .serial,
-            [.define(value, own), context.store(0, at: offset, .local(value)), .assign(carried, next)])),
+      let body: [Statement] = [
+        .define(value, own), context.store(0, at: line.offset, .local(value)), .assign(carried, next),
       ]
+      return [.variable(carried, .constant(0, dtype)), .loop(Loop(line.step, line.count, .serial, body))]
     }
   }
 
