@@ -17,7 +17,8 @@ extension Environment {
       if let given = argument.name {
         guard names.contains(given) else {
           throw ResolveError(
-            "'\(call.name)' has no argument '\(given)'", id: "unknown-argument", at: argument.nameRange ?? argument.value.range,
+            "'\(call.name)' has no argument '\(given)'", id: "unknown-argument",
+            at: argument.nameRange ?? argument.value.range,
             notes: [names.isEmpty ? "it takes none" : "it takes \(names.joined(separator: ", "))"],
             fixIt: nearest(given, among: names))
         }
@@ -32,7 +33,9 @@ extension Environment {
         name = names[place]
       }
       if result.contains(where: { $0.name == name }) {
-        throw ResolveError("'\(name)' of '\(call.name)' is given twice", id: "repeated-argument", at: argument.nameRange ?? argument.value.range)
+        throw ResolveError(
+          "'\(name)' of '\(call.name)' is given twice", id: "repeated-argument",
+          at: argument.nameRange ?? argument.value.range)
       }
       result.append((name, try value(argument.value, in: file), argument.value.range))
     }
@@ -55,7 +58,8 @@ extension Environment {
     if let place = call.arguments.firstIndex(where: { $0.name == "trainable" }) {
       let argument = call.arguments.remove(at: place)
       guard let flag = Bool(try value(argument.value, in: file)) else {
-        throw ResolveError("'trainable' of '\(call.name)' must be true or false", id: "wrong-argument", at: argument.value.range)
+        throw ResolveError(
+          "'trainable' of '\(call.name)' must be true or false", id: "wrong-argument", at: argument.value.range)
       }
       isTrainable = flag
     }
@@ -83,7 +87,8 @@ extension Environment {
       guard let inner = argument.value.asCall, let type = LayerRegistry.layer(named: inner.name) else {
         let text = file.source.text(argument.value.range)
         throw ResolveError(
-          "'\(name)' of '\(call.name)' must be a layer, found '\(text)'", id: "wrong-argument", at: argument.value.range,
+          "'\(name)' of '\(call.name)' must be a layer, found '\(text)'", id: "wrong-argument",
+          at: argument.value.range,
           fixIt: nearest(argument.value.asCall?.name ?? text, among: LayerRegistry.names))
       }
       wrapper.layers[name] = try layer(type, inner, in: file).layer
@@ -110,7 +115,8 @@ extension Environment {
     let kind = descriptions.first { $0.name == name }?.kind ?? "another kind of value"
     let text = file.source.text(range)
     return ResolveError(
-      "'\(name)' of '\(call.name)' must be \(kind), found \(text.hasPrefix("'") ? text : "'\(text)'")", id: "wrong-argument",
+      "'\(name)' of '\(call.name)' must be \(kind), found \(text.hasPrefix("'") ? text : "'\(text)'")",
+      id: "wrong-argument",
       at: range, fixIt: nearest(text, among: Array(parameters.keys) + Array(dims.keys)))
   }
 }

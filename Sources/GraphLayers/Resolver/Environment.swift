@@ -33,7 +33,8 @@ struct Environment {
       for item in items { values.append(try value(item, in: file)) }
       return try list(values, at: expression, in: file)
     case .call(let call) where call.arguments.count == 2 && (call.name == "min" || call.name == "max"):
-      guard let a = Dim(try value(call.arguments[0].value, in: file)), let b = Dim(try value(call.arguments[1].value, in: file))
+      guard let a = Dim(try value(call.arguments[0].value, in: file)),
+        let b = Dim(try value(call.arguments[1].value, in: file))
       else { fallthrough }
       return (call.name == "min" ? Dim.min(a, b) : Dim.max(a, b)).attributeValue
     case .call:
@@ -49,13 +50,16 @@ struct Environment {
       case (.not, .bool(let x)): return .bool(!x)
       default: break
       }
-      throw ResolveError("'\(op.rawValue)' does not apply to '\(file.source.text(operand.range))'", at: expression.range)
+      throw ResolveError(
+        "'\(op.rawValue)' does not apply to '\(file.source.text(operand.range))'", at: expression.range)
     case .binary(let op, let left, let right):
       return try arithmetic(op, try value(left, in: file), try value(right, in: file), at: expression, in: file)
     }
   }
 
-  private func list(_ values: [AttributeValue], at expression: Expression, in file: GraphFile) throws(ResolveError) -> AttributeValue {
+  private func list(_ values: [AttributeValue], at expression: Expression, in file: GraphFile) throws(ResolveError)
+    -> AttributeValue
+  {
     // Pairs of numbers, such as ((1, 2), (3, 4)), are one list.
     let lists = values.compactMap { value in if case .ints(let list) = value { list } else { nil } }
     if !lists.isEmpty, lists.count == values.count { return .ints(lists.flatMap { $0 }) }
@@ -75,7 +79,8 @@ struct Environment {
     }
     let texts = values.compactMap { String($0) }
     if texts.count == values.count { return .strings(texts) }
-    throw ResolveError("the elements of '\(file.source.text(expression.range))' are of different kinds", at: expression.range)
+    throw ResolveError(
+      "the elements of '\(file.source.text(expression.range))' are of different kinds", at: expression.range)
   }
 
   private func arithmetic(
@@ -93,7 +98,9 @@ struct Environment {
       case .floorDivide: result = Dim.floorDiv(x, y)
       case .remainder: result = Dim.mod(x, y)
       case .divide:
-        if let exact = y == 0 ? nil : x.dividedExactly(by: y) { result = exact } else if let p = x.value, let q = y.value, q != 0 {
+        if let exact = y == 0 ? nil : x.dividedExactly(by: y) {
+          result = exact
+        } else if let p = x.value, let q = y.value, q != 0 {
           return .float(Double(p) / Double(q))
         } else {
           throw wrong(y == 0 ? "division by zero" : "sizes divide with '//'")
@@ -135,7 +142,9 @@ struct ResolveError: Error {
   var notes: [String]
   var fixIt: String?
 
-  init(_ message: String, id: String = "bad-argument", at range: SourceRange, notes: [String] = [], fixIt: String? = nil) {
+  init(
+    _ message: String, id: String = "bad-argument", at range: SourceRange, notes: [String] = [], fixIt: String? = nil
+  ) {
     self.id = id
     self.message = message
     self.range = range

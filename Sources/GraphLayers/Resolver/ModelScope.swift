@@ -91,7 +91,8 @@ extension ModelScope {
     var waiting: [String: Int] = [:]
     for edge in edges { waiting[edge.to.id, default: 0] += 1 }
     let following = Dictionary(grouping: edges, by: \.from.id)
-    let place = Dictionary(boxes.enumerated().map { ($0.element.id, $0.offset) }, uniquingKeysWith: { first, _ in first })
+    let place = Dictionary(
+      boxes.enumerated().map { ($0.element.id, $0.offset) }, uniquingKeysWith: { first, _ in first })
     var ready = boxes.filter { waiting[$0.id] == nil }.reversed() as [Box]
     var result: [Box] = []
     while let box = ready.popLast() {
@@ -109,7 +110,8 @@ extension ModelScope {
 
   /// The error that shows one whole cycle among the boxes that never became ready.
   private func cycle(_ done: Set<String>) -> ResolveError {
-    let incoming = Dictionary(grouping: edges.filter { !done.contains($0.from.id) && !done.contains($0.to.id) }, by: \.to.id)
+    let incoming = Dictionary(
+      grouping: edges.filter { !done.contains($0.from.id) && !done.contains($0.to.id) }, by: \.to.id)
     guard var current = boxes.first(where: { !done.contains($0.id) && incoming[$0.id] != nil })?.id else {
       return ResolveError("the boxes form a cycle", id: "cycle", at: SourceRange(0, 0))
     }
