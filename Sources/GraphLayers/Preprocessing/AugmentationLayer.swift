@@ -16,6 +16,27 @@ extension AugmentationLayer {
   }
 }
 
+/// An augmentation of the values of pixels by a random factor.
+package protocol FactorAugmentationLayer: AugmentationLayer {
+  /// The range of the change; one number for both sides.
+  var factor: [Double] { get set }
+  var valueRange: [Double] { get set }
+  var dataFormat: String { get set }
+  var seed: Int? { get set }
+}
+
+extension FactorAugmentationLayer {
+  package static var required: [String] { ["factor"] }
+  package static var arguments: [Attribute<Self>] {
+    [
+      Attribute("factor", \.factor, "the range of the change; one number for both sides"),
+      Attribute("value_range", \.valueRange, "the smallest and largest value of a pixel"),
+      Attribute("data_format", \.dataFormat, "'channels_last' or 'channels_first'"),
+      Attribute("seed", \.seed, "the seed of the choice"),
+    ]
+  }
+}
+
 /// Checks an image or a batch of images.
 func checkImage(_ type: TensorType, _ layer: String) throws(TypeError) {
   guard type.rank == 3 || type.rank == 4 else {

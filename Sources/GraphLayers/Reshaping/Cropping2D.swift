@@ -2,24 +2,13 @@
 // What is left of [N, height, width, channels] when its borders are cut.
 
 import GraphIR
-import GraphOps
 
-package struct Cropping2D: Layer {
+package struct Cropping2D: BorderLayer {
   package static let name = "Cropping2D"
   package static let summary = "[N, height, width, channels] without places at the start and end of its spatial axes."
-  package static var arguments: [Attribute<Self>] {
-    [
-      Attribute("cropping", \.cropping, "how many: one number, one for each axis, or before and after each axis"),
-      Attribute("data_format", \.dataFormat, "'channels_last' or 'channels_first'"),
-    ]
-  }
-  package var cropping = [0, 0]
+  package static let spatialRank = 2
+  package static let argument = "cropping"
+  package var border = [0, 0]
   package var dataFormat = "channels_last"
   package init() {}
-
-  package func build(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
-    let x = try operand(inputs)
-    let layout = try SpatialLayout(Self.name, rank: 2, context.type(x), dataFormat)
-    return result(try context.emit(try layout.border(cropping, "cropping", sign: -1), x))
-  }
 }

@@ -2,24 +2,13 @@
 // Zeros around [N, height, width, channels].
 
 import GraphIR
-import GraphOps
 
-package struct ZeroPadding2D: Layer {
+package struct ZeroPadding2D: BorderLayer {
   package static let name = "ZeroPadding2D"
   package static let summary = "Zeros before and after the spatial axes of [N, height, width, channels]."
-  package static var arguments: [Attribute<Self>] {
-    [
-      Attribute("padding", \.padding, "how many: one number, one for each axis, or before and after each axis"),
-      Attribute("data_format", \.dataFormat, "'channels_last' or 'channels_first'"),
-    ]
-  }
-  package var padding = [1]
+  package static let spatialRank = 2
+  package static let argument = "padding"
+  package var border = [1]
   package var dataFormat = "channels_last"
   package init() {}
-
-  package func build(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
-    let x = try operand(inputs)
-    let layout = try SpatialLayout(Self.name, rank: 2, context.type(x), dataFormat)
-    return result(try context.emit(try layout.border(padding, "padding", sign: 1), x))
-  }
 }
