@@ -92,9 +92,7 @@ package struct GroupQueryAttention: Operation {
     }
     if let bias = optional(operands, 10) {
       let scores = [shapes.batch, Dim(headCount), shapes.rows, shapes.total]
-      guard bias.dtype == q.dtype, try broadcast([TensorType(q.dtype, scores), bias], for: Self.name) == scores else {
-        throw TypeError("the attention bias \(bias) of 'GroupQueryAttention' does not fit", operand: 10)
-      }
+      try checkBias(bias, scores: scores, q.dtype, operand: 10, for: Self.name)
     }
     return shapes
   }

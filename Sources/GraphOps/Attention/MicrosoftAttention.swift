@@ -2,6 +2,7 @@
 // The attention of com.microsoft: projections, heads and masks in one operator.
 
 import GraphIR
+import KernelIR
 import TensorCore
 
 /// A masked score is moved by `mask_filter_value`, it is not left out: a row of masked keys is a mean of all.
@@ -74,9 +75,7 @@ package struct MicrosoftAttention: Operation {
     }
     if let bias = optional(operands, 5) {
       let scores = [x.shape[0], Dim(headCount), shapes.rows, shapes.total]
-      guard bias.rank == 4, try broadcast([TensorType(x.dtype, scores), bias], for: Self.name) == scores else {
-        throw TypeError("the attention bias \(bias) of 'MicrosoftAttention' does not fit \(x)", operand: 5)
-      }
+      try checkBias(bias, scores: scores, x.dtype, operand: 5, for: Self.name)
     }
     return shapes
   }
@@ -93,6 +92,12 @@ package struct MicrosoftAttention: Operation {
     ]
   }
 
+  private func scoreBias(_ x: TensorType, _ shapes: Shapes) -> ScoreBias {
+    ScoreBias(
+      batch: x.shape[0], rows: shapes.rows, past: shapes.past, total: shapes.total, isCausal: isCausal,
+      filterValue: filterValue)
+  }
+
   private func core(_ shapes: Shapes) -> DotProductAttention {
     DotProductAttention(scale: scale != 0 ? scale : 1 / Double(shapes.widths[0] / headCount).squareRoot())
   }
@@ -101,7 +106,7 @@ package struct MicrosoftAttention: Operation {
     guard let x = operands[0], let w = operands[1] else { throw TypeError("'MicrosoftAttention' needs two operands") }
     let types = try inferTypes(operands.map { $0?.type })
     let shapes = try shapes(operands.map { $0?.type })
-    let bias = optional(operands, 2)
+    let offsets = optional(operands, 2)
     let (batch, rows, depth) = (x.shape[0], x.shape[1], x.shape[2])
     let columns = w.shape[1]
     /// Q, K or V over heads.
@@ -111,38 +116,21 @@ package struct MicrosoftAttention: Operation {
       var result = Reference(zeros: x.dtype, [batch, rows, width])
       for position in result.reals.indices {
         let (row, column) = (position / width, start + position % width)
-        result.reals[position] = (0..<depth).reduce(bias?.reals[column] ?? 0) {
+        result.reals[position] = (0..<depth).reduce(offsets?.reals[column] ?? 0) {
           $0 + x.reals[row * depth + $1] * w.reals[$1 * columns + column]
         }
       }
       return HeadLayout.split(result, heads: headCount)
     }
     var (k, v) = (projection(1), projection(2))
-    var past = 0
     if let cache = optional(operands, 4) {
-      past = cache.shape[3]
       let half = cache.count / 2
       let shape = Array(cache.shape.dropFirst())
       k = try Reference(x.dtype, shape, reals: Array(cache.reals[..<half])).joined(k, axis: 2)
       v = try Reference(x.dtype, shape, reals: Array(cache.reals[half...])).joined(v, axis: 2)
     }
-    let (mask, extra) = (optional(operands, 3), optional(operands, 5))
-    let values = core(shapes).reference(projection(0), k, v) { b, h, i, j in
-      var sum = extra.map { $0.reals[$0.broadcastPosition([b, h, i, j])] } ?? 0
-      if let mask {
-        let isMasked: Bool
-        switch mask.shape.count {
-        case 1:
-          isMasked =
-            j >= mask.integers[b] || (mask.shape[0] == 2 * batch && j < mask.integers[batch + b])
-        case 2: isMasked = mask.integers[b * mask.shape[1] + j] == 0
-        default: isMasked = mask.integers[(b * rows + i) * mask.shape[2] + j] == 0
-        }
-        if isMasked { sum += filterValue }
-      }
-      if isCausal && j > i + past { sum += filterValue }
-      return sum
-    }
+    let bias = scoreBias(x.type, shapes).reference(mask: optional(operands, 3), bias: optional(operands, 5))
+    let values = core(shapes).reference(projection(0), k, v, bias: bias)
     let present = types[1].shape[4] == 0 ? [] : k.reals + v.reals
     return [
       HeadLayout.merge(values.output),
@@ -171,12 +159,8 @@ package struct MicrosoftAttention: Operation {
         k = try builder.emit(Concat(axis: 2), try half(0), k)
         v = try builder.emit(Concat(axis: 2), try half(1), v)
       }
-      var biases: [ValueID] = []
-      if let extra = optional(operands, 5) { biases.append(try builder.widened(extra)) }
-      for mask in try masked(shapes, x, optional(operands, 3), &builder) {
-        let zero = try builder.scalar(0, like: k)
-        biases.append(try builder.emit(Where(), mask, try builder.scalar(filterValue, like: k), zero))
-      }
+      let biases = try scoreBias(x, shapes).emit(
+        mask: optional(operands, 3), bias: optional(operands, 5), x.dtype.computeType, &builder)
       let parts = try core(shapes).emit(try projection(0), k, v, allowed: [], biases: biases, &builder)
       let output = try builder.narrowed(try HeadLayout.merge(parts.output, &builder), to: x.dtype)
       let present = types.results[1]
@@ -185,37 +169,6 @@ package struct MicrosoftAttention: Operation {
       let both = try builder.emit(Concat(axis: 0), try builder.reshaped(k, one), try builder.reshaped(v, one))
       return [output, try builder.narrowed(both, to: x.dtype)]
     }
-  }
-
-  /// Bools that broadcast to the scores, true where a key is masked.
-  private func masked(
-    _ shapes: Shapes, _ x: TensorType, _ mask: ValueID?, _ builder: inout GraphBuilder
-  ) throws(TypeError) -> [ValueID] {
-    var masks: [ValueID] = []
-    let keys = try builder.along(3, rank: 4, try builder.range(shapes.total, .i64))
-    if let mask {
-      let type = builder.type(mask)
-      let batch = x.shape[0]
-      if type.rank == 1 {
-        func line(_ start: Dim) throws(TypeError) -> ValueID {
-          let part = try builder.slice(mask, axis: 0, from: start, to: start + batch)
-          return try builder.along(0, rank: 4, try builder.narrowed(part, to: .i64))
-        }
-        masks.append(try builder.emit(GreaterOrEqual(), keys, try line(0)))
-        if type.shape[0] != batch { masks.append(try builder.emit(Less(), keys, try line(batch))) }
-      } else {
-        let isMasked = try builder.emit(Equal(), mask, try builder.scalar(0, .i32))
-        let rows: Dim = type.rank == 2 ? 1 : shapes.rows
-        masks.append(try builder.reshaped(isMasked, [batch, 1, rows, shapes.total]))
-      }
-      if masks.count == 2 { masks = [try builder.emit(Or(), masks[0], masks[1])] }
-    }
-    if isCausal {
-      let queries = try builder.along(2, rank: 4, try builder.range(shapes.rows, .i64))
-      let last = try builder.add(queries, try builder.size(shapes.past, .i64))
-      masks.append(try builder.emit(Greater(), keys, last))
-    }
-    return masks
   }
 
   package static func sample(_ random: inout SampleSource) -> Sample {

@@ -118,9 +118,7 @@ package struct MultiHeadAttention: Operation {
     }
     if let bias = optional(operands, 5) {
       let scores = [shapes.q[0], heads, shapes.q[2], shapes.total]
-      guard bias.dtype == q.dtype, try broadcast([TensorType(q.dtype, scores), bias], for: Self.name) == scores else {
-        throw TypeError("the attention bias \(bias) of 'MultiHeadAttention' does not fit", operand: 5)
-      }
+      try checkBias(bias, scores: scores, q.dtype, operand: 5, for: Self.name)
     }
   }
 
@@ -134,6 +132,12 @@ package struct MultiHeadAttention: Operation {
       TensorType(dtype, [shapes.v[0], heads, shapes.total, shapes.v[3]]),
       TensorType(dtype, [shapes.q[0], heads, shapes.q[2], shapes.total]),
     ]
+  }
+
+  private func scoreBias(_ shapes: Shapes) -> ScoreBias {
+    ScoreBias(
+      batch: shapes.q[0], rows: shapes.q[2], past: shapes.past, total: shapes.total, isCausal: isCausal,
+      filterValue: filterValue)
   }
 
   private func core(_ width: Int) -> DotProductAttention {
@@ -177,27 +181,12 @@ package struct MultiHeadAttention: Operation {
         add(&v, from: 2 * width)
       }
     }
-    let past = optional(operands, 6)?.shape[2] ?? 0
     if let pastKey = optional(operands, 6), let pastValue = optional(operands, 7) {
       k = try pastKey.joined(k, axis: 2)
       v = try pastValue.joined(v, axis: 2)
     }
-    let (mask, extra) = (optional(operands, 4), optional(operands, 5))
-    let rows = q.shape[2]
-    let values = core(q.shape[3]).reference(q, k, v) { b, h, i, j in
-      var sum = extra.map { $0.reals[$0.broadcastPosition([b, h, i, j])] } ?? 0
-      if let mask {
-        let isMasked: Bool
-        switch mask.shape.count {
-        case 1: isMasked = j >= mask.integers[b]
-        case 2: isMasked = mask.integers[b * mask.shape[1] + j] == 0
-        default: isMasked = mask.integers[(b * rows + i) * mask.shape[2] + j] == 0
-        }
-        if isMasked { sum += filterValue }
-      }
-      if isCausal && j > i + past { sum += filterValue }
-      return sum
-    }
+    let moved = scoreBias(shapes).reference(mask: optional(operands, 4), bias: optional(operands, 5))
+    let values = core(q.shape[3]).reference(q, k, v, bias: moved)
     return [HeadLayout.merge(values.output), k, v, values.biased]
   }
 
@@ -242,29 +231,8 @@ package struct MultiHeadAttention: Operation {
         parts[1] = try builder.emit(Concat(axis: 2), pastKey, parts[1])
         parts[2] = try builder.emit(Concat(axis: 2), pastValue, parts[2])
       }
-      let wide = query.dtype.computeType
-      var biases: [ValueID] = []
-      if let extra = optional(operands, 5) { biases.append(extra) }
-      let keys = try builder.along(3, rank: 4, try builder.range(shapes.total, .i64))
-      func penalty(_ isMasked: ValueID) throws(TypeError) -> ValueID {
-        try builder.emit(Where(), isMasked, try builder.scalar(filterValue, wide), try builder.scalar(0, wide))
-      }
-      if let mask = optional(operands, 4) {
-        let type = builder.type(mask)
-        if type.rank == 1 {
-          let counts = try builder.along(0, rank: 4, try builder.narrowed(mask, to: .i64))
-          biases.append(try penalty(try builder.emit(GreaterOrEqual(), keys, counts)))
-        } else {
-          let isMasked = try builder.emit(Equal(), mask, try builder.scalar(0, .i32))
-          let rows: Dim = type.rank == 2 ? 1 : shapes.q[2]
-          biases.append(try penalty(try builder.reshaped(isMasked, [shapes.q[0], 1, rows, shapes.total])))
-        }
-      }
-      if isCausal {
-        let queries = try builder.along(2, rank: 4, try builder.range(shapes.q[2], .i64))
-        let last = try builder.add(queries, try builder.size(shapes.past, .i64))
-        biases.append(try penalty(try builder.emit(Greater(), keys, last)))
-      }
+      let biases = try scoreBias(shapes).emit(
+        mask: optional(operands, 4), bias: optional(operands, 5), query.dtype.computeType, &builder)
       let all = try core(width).emit(parts[0], parts[1], parts[2], allowed: [], biases: biases, &builder)
       let output = try builder.narrowed(try HeadLayout.merge(all.output, &builder), to: query.dtype)
       return [output, parts[1], parts[2], try builder.narrowed(all.biased, to: query.dtype)]
