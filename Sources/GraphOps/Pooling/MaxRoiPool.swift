@@ -74,20 +74,13 @@ package struct MaxRoiPool: Operation {
     guard let x = types.operands[0] else { return .leaf }
     let dtype = x.dtype.computeType
     return .loops { context in
-      let channels = context.size(x.shape[1])
-      context.tileCount = types.results[0].shape[0] * x.shape[1]
-      let tile = Expr.axis(context.tileAxis)
-      let region = Expr.floorDiv(tile, channels)
+      let (tile, region, channel) = context.regionTile(types.results[0].shape[0], channels: x.shape[1])
       let (row, column, i, j) = (context.axis("row"), context.axis("column"), context.axis("i"), context.axis("j"))
       func corner(_ number: Int) -> Expr { context.load(1, at: region * .int(5) + .int(number)) }
       var head: [Statement] = []
-      func define(_ name: String, _ value: Expr) -> Expr {
-        let local = context.local(name, value.dtype)
-        head.append(.define(local, value))
-        return .local(local)
-      }
+      func define(_ name: String, _ value: Expr) -> Expr { context.define(name, value, in: &head) }
       let picked = clampedIndex(corner(0).cast(to: .i64), context.size(x.shape[0]))
-      let image = define("image", picked * channels + .mod(tile, channels))
+      let image = define("image", picked * context.size(x.shape[1]) + channel)
       /// A coordinate rounded, halves away from zero, and kept far from overflow.
       func place(_ value: Expr) -> Expr {
         let scaled = value * spatialScale

@@ -104,18 +104,11 @@ package struct RoiAlign: Operation {
     guard let x = types.operands[0] else { return .leaf }
     let dtype = x.dtype.computeType
     return .loops { context in
-      let channels = context.size(x.shape[1])
-      context.tileCount = types.results[0].shape[0] * x.shape[1]
-      let tile = Expr.axis(context.tileAxis)
-      let region = Expr.floorDiv(tile, channels)
+      let (tile, region, channel) = context.regionTile(types.results[0].shape[0], channels: x.shape[1])
       var statements: [Statement] = []
-      func define(_ name: String, _ value: Expr) -> Expr {
-        let local = context.local(name, value.dtype)
-        statements.append(.define(local, value))
-        return .local(local)
-      }
-      let image = define(
-        "image", clampedIndex(context.load(2, at: region), context.size(x.shape[0])) * channels + .mod(tile, channels))
+      func define(_ name: String, _ value: Expr) -> Expr { context.define(name, value, in: &statements) }
+      let picked = clampedIndex(context.load(2, at: region), context.size(x.shape[0]))
+      let image = define("image", picked * context.size(x.shape[1]) + channel)
       let corner = (0..<4).map {
         define("corner", context.load(1, at: region * .int(4) + .int($0)) * spatialScale - shift)
       }
@@ -133,11 +126,7 @@ package struct RoiAlign: Operation {
       let total = context.local("total", dtype)
       let isFirst = context.local("isFirst", .bool)
       var point: [Statement] = []
-      func step(_ name: String, _ value: Expr) -> Expr {
-        let local = context.local(name, value.dtype)
-        point.append(.define(local, value))
-        return .local(local)
-      }
+      func step(_ name: String, _ value: Expr) -> Expr { context.define(name, value, in: &point) }
       func place(_ start: Expr, _ cell: Axis, _ p: Axis, _ cells: (size: Expr, points: Expr)) -> Expr {
         let inner = (Expr.axis(p).cast(to: dtype) + 0.5) / cells.points.cast(to: dtype)
         return step("place", start + (Expr.axis(cell).cast(to: dtype) + inner) * cells.size)
