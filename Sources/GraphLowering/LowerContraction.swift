@@ -13,7 +13,9 @@ func lowerContraction(_ region: Region, anchor: NodeID, _ contraction: Contracti
   -> LoweredKernel?
 {
   let node = state.graph[anchor]
-  if let a = node.operands[0], let b = node.operands[1],
+  // Without an element there is no tile whose index says which matrix it is in.
+  let isEmpty = contraction.axes.contains { $0.role != .depth && $0.extent == 0 }
+  if !isEmpty, let a = node.operands[0], let b = node.operands[1],
     let left = ContractionOperand(a, contraction.a, contraction, state),
     let right = ContractionOperand(b, contraction.b, contraction, state),
     let lowering = MatrixLowering(region, anchor, contraction, left, right, state)

@@ -101,6 +101,25 @@ struct LoweringTests {
     try check(builder.graph, [random.tensor(.f32, [4, 16])], kernels: 2)
   }
 
+  /// Sizes of batch, rows, depth and columns, several of them 0.
+  @Test(arguments: [
+    [0, 3, 4, 5], [2, 0, 4, 0], [0, 0, 4, 20], [0, 3, 4, 0], [0, 0, 0, 0], [2, 3, 0, 5], [0, 200, 4, 20], [2, 0, 0, 5],
+  ]) func `products without an element are plans`(_ sizes: [Int]) throws {
+    var random = SampleSource(seed: 9)
+    let (batch, rows, depth, columns) = (sizes[0], sizes[1], sizes[2], sizes[3])
+    let (left, right) = ([batch, rows, depth], [batch, depth, columns])
+    for isConstant in [false, true] {
+      var builder = GraphBuilder(name: "empty")
+      func type(_ shape: [Int]) -> TensorType { TensorType(.f32, shape.map { Dim($0) }) }
+      let a = builder.input("a", type(left))
+      let b = isConstant ? try builder.constant(random.tensor(.f32, right)) : builder.input("b", type(right))
+      builder.output("y", try builder.emit(Exp(), builder.emit(MatMul(), a, b)))
+      builder.output("z", try builder.emit(Einsum("bik,bkj->jbi"), a, b))
+      let inputs = [random.tensor(.f32, left)] + (isConstant ? [] : [random.tensor(.f32, right)])
+      for fuses in [true, false] { try check(builder.graph, inputs, fuses: fuses) }
+    }
+  }
+
   @Test func `a row normalisation is one kernel`() throws {
     var random = SampleSource(seed: 2)
     for (shape, axes) in [([6, 50], [1]), ([3, 4, 10], [1, 2]), ([3, 17, 9], [1]), ([7], [0]), ([2, 3, 4, 5], [0, 2])] {
