@@ -59,8 +59,13 @@ package struct GraphBuilder: Sendable {
 
   /// Adds a node of an operator whose type is not known here.
   package mutating func emitAny(_ operation: any Operation, _ operands: [ValueID?]) throws(TypeError) -> [ValueID] {
-    let key = Key(operation: operation.key, operands: operands)
     let isPure = !operation.isRandom
+    var operation = operation
+    if !isPure, var random = operation as? any RandomOperation, random.seed == nil {
+      random.seed = seed(ofNode: graph.nodes.count, origin, in: graph.name)
+      operation = random
+    }
+    let key = Key(operation: operation.key, operands: operands)
     if mergesEqualNodes && isPure, let results = known[key] { return results }
     try checkOperandCount(operation, operands)
     let types = try operation.inferTypes(operands.map { $0.map(type) })

@@ -4,15 +4,14 @@
 import GraphIR
 import TensorCore
 
-package struct Bernoulli: Operation {
+package struct Bernoulli: RandomOperation {
   package static let name = "Bernoulli"
   package static let summary = "1 with the probability that the input gives, else 0."
   package static let operands = [Slot("input")]
-  package static let accuracy = Accuracy.random
   package static var attributes: [Attribute<Self>] {
     [
       Attribute("dtype", \.dtype, "the element type; without it the input's"),
-      Attribute("seed", \.seed, "where the numbers start; without one always the same"),
+      Attribute("seed", \.seed, "where the numbers start; without one the place in the graph decides"),
     ]
   }
   package var dtype: DType?

@@ -8,16 +8,15 @@ import TensorCore
   import Glibc
 #endif
 
-package struct Multinomial: Operation {
+package struct Multinomial: RandomOperation {
   package static let name = "Multinomial"
   package static let summary = "Classes drawn with the probabilities softmax(input) for each row of log-probabilities."
   package static let operands = [Slot("input")]
-  package static let accuracy = Accuracy.random
   package static var attributes: [Attribute<Self>] {
     [
       Attribute("sample_size", \.count, "classes drawn for each row"),
       Attribute("dtype", \.dtype, "i32 or i64"),
-      Attribute("seed", \.seed, "where the numbers start; without one always the same"),
+      Attribute("seed", \.seed, "where the numbers start; without one the place in the graph decides"),
     ]
   }
   package var count = 1

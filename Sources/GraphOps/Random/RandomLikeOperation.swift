@@ -5,11 +5,10 @@ import GraphIR
 import TensorCore
 
 /// Another random operator with the sizes of the input.
-package protocol RandomLikeOperation: Operation {
+package protocol RandomLikeOperation: RandomOperation {
   associatedtype Plain: Operation
   /// The element type; nil: the input's.
   var dtype: DType? { get set }
-  var seed: Double? { get set }
   /// The operator for a shape.
   func plain(_ shape: [Dim], _ dtype: DType) -> Plain
 }
@@ -19,13 +18,12 @@ extension RandomLikeOperation {
     "\(Plain.name) with the sizes (and, unless given, the type) of the input."
   }
   package static var operands: [Slot] { [Slot("input")] }
-  package static var accuracy: Accuracy { .random }
 
   /// The attributes behind those that the distribution has.
   static func likeAttributes() -> [Attribute<Self>] {
     [
       Attribute("dtype", \.dtype, "the element type, a float; without it the input's"),
-      Attribute("seed", \.seed, "where the numbers start; without one always the same"),
+      Attribute("seed", \.seed, "where the numbers start; without one the place in the graph decides"),
     ]
   }
 

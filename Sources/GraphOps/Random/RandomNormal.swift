@@ -6,18 +6,17 @@ import KernelIR
 import TensorCore
 
 /// The same seed gives the same numbers, interpreted and compiled.
-package struct RandomNormal: Operation {
+package struct RandomNormal: RandomOperation {
   package static let name = "RandomNormal"
   package static let summary = "Numbers of the normal distribution."
   package static let operands: [Slot] = []
-  package static let accuracy = Accuracy.random
   package static var attributes: [Attribute<Self>] {
     [
       Attribute("shape", \.shape, "the sizes"),
       Attribute("mean", \.mean, "their mean"),
       Attribute("scale", \.scale, "their standard deviation"),
       Attribute("dtype", \.dtype, "the element type, a float"),
-      Attribute("seed", \.seed, "where the numbers start; without one always the same"),
+      Attribute("seed", \.seed, "where the numbers start; without one the place in the graph decides"),
     ]
   }
   package var shape: [Dim] = []

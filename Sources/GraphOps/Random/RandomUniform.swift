@@ -6,18 +6,17 @@ import KernelIR
 import TensorCore
 
 /// The same seed gives the same numbers, interpreted and compiled.
-package struct RandomUniform: Operation {
+package struct RandomUniform: RandomOperation {
   package static let name = "RandomUniform"
   package static let summary = "Numbers of low ..< high, all alike."
   package static let operands: [Slot] = []
-  package static let accuracy = Accuracy.random
   package static var attributes: [Attribute<Self>] {
     [
       Attribute("shape", \.shape, "the sizes"),
       Attribute("low", \.low, "the smallest number"),
       Attribute("high", \.high, "what all numbers are below"),
       Attribute("dtype", \.dtype, "the element type, a float"),
-      Attribute("seed", \.seed, "where the numbers start; without one always the same"),
+      Attribute("seed", \.seed, "where the numbers start; without one the place in the graph decides"),
     ]
   }
   package var shape: [Dim] = []

@@ -16,7 +16,7 @@ struct Philox: Sendable {
   private static let rounds = 10
   private let keys: [UInt32]
 
-  /// Seeds of ONNX are floats; without one it is always the same.
+  /// Seeds of ONNX are floats; an operator outside of a graph has none, and always the same numbers.
   init(seed: Double?) {
     let bits = (seed ?? 0).bitPattern
     keys = [UInt32(truncatingIfNeeded: bits), UInt32(truncatingIfNeeded: bits >> 32)]
