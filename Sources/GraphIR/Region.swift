@@ -132,7 +132,7 @@ extension GraphBuilder {
 
 extension Graph {
   /// Whether a node of this graph, regions aside, makes a run-time size.
-  func definesSize(_ name: String) -> Bool {
+  package func definesSize(_ name: String) -> Bool {
     nodes.contains { $0.operation.definedSizes.contains { $0.symbols.contains(name) } }
   }
 }

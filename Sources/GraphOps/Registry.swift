@@ -139,6 +139,7 @@ package enum OperatorRegistry {
     LoopOperator.self,
     Scan.self,
     // Selection
+    Extend.self,
     NonMaxSuppression.self,
     NonZero.self,
     Prefix.self,

@@ -15,7 +15,7 @@ package struct ControlGraph: Sendable, CustomStringConvertible {
   package static func all() throws -> [ControlGraph] {
     [
       try loopUntilCondition(), try nestedLoops(), try branches(), try recurrences(), try selections(), try boxes(),
-      try unchangedStates(),
+      try unchangedStates(), try unequalBranches(),
     ]
   }
 
@@ -139,6 +139,42 @@ package struct ControlGraph: Sendable, CustomStringConvertible {
       ]
     }
     return ControlGraph(description: "branches", graph: graph.graph, inputs: inputs)
+  }
+
+  /// An If whose branches give other sizes: of a named size, of a number, and of a size that a branch finds.
+  private static func unequalBranches() throws -> ControlGraph {
+    let n = Dim(symbol: "N")
+    let symbols = [Symbol("N", 1...9)]
+    func region(_ name: String, _ body: (inout GraphBuilder, ValueID) throws -> [ValueID]) throws -> Graph {
+      var builder = GraphBuilder(name: name, symbols: symbols)
+      let x = builder.input("x", TensorType(.f32, [n, 4]))
+      for (number, value) in try body(&builder, x).enumerated() { builder.output("y\(number)", value) }
+      return builder.graph
+    }
+    let then = try region("then") { builder, x in
+      let mask = try builder.emit(Greater(), x, try builder.scalar(0, .f32))
+      return [
+        try builder.emit(Concat(axis: 0), x, x), try builder.emitSized(NonZero(), [mask])[0],
+        try builder.emit(Exp(), x), x,
+      ]
+    }
+    let otherwise = try region("else") { builder, x in
+      [
+        try builder.emit(Slice(axis: 1, from: 1, to: 3), try builder.emit(Neg(), x)),
+        try builder.emit(ConstantOfShape([2, 5], 7, .i64)), x, try builder.emit(Slice(axis: 0, from: 1, to: n), x),
+      ]
+    }
+    var graph = GraphBuilder(name: "unequal", symbols: symbols)
+    let condition = graph.input("c", TensorType(.bool, []))
+    let x = graph.input("x", TensorType(.f32, [n, 4]))
+    let results = try graph.emitBranches(then: then, else: otherwise, [condition, x])
+    for (number, result) in results.enumerated() { graph.output("y\(number)", result) }
+    graph.output("sum", try graph.emit(ReduceSum(axes: [0, 1], keepDims: false), results[0]))
+    var random = SampleSource(seed: 8)
+    let inputs = [(1, 9), (0, 9), (1, 1), (0, 1), (0, 2)].map { c, n in
+      ["c": integer(c, .bool), "x": tensor(&random, [n, 4])]
+    }
+    return ControlGraph(description: "unequal branches", graph: graph.graph, inputs: inputs)
   }
 
   /// LSTM and GRU over named sizes, with lengths and constant weights.

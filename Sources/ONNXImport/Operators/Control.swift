@@ -19,9 +19,10 @@ extension OperatorTable {
     let regions = (try importer.region(then, [], captures), try importer.region(other, [], captures))
     let flag = importer.rank(condition) == 0 ? condition : try importer.emit(Reshape(shape: []), condition)
     do throws(TypeError) {
-      return try importer.emitAll(If(then: regions.0.graph, else: regions.1.graph), [flag] + captures.operands)
+      return try importer.builder.emitBranches(
+        then: regions.0.graph, else: regions.1.graph, [flag] + captures.operands)
     } catch {
-      // Branches of different types are no fault where the condition's value can be had.
+      // Branches that differ in more than sizes are no fault where the condition's value can be had.
       let unknown = importer.unknown(condition, "cond")
       throw TypeError(error.message, note: unknown.note ?? error.note)
     }
