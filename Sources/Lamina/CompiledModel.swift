@@ -83,12 +83,22 @@ package struct ModelSession: ~Copyable {
   package init(_ model: CompiledModel, _ inputs: [Tensor], threads: Int = 1) throws {
     let ports = model.plan.inputs.map { (name: $0.name, type: $0.type) }
     let dims = try bindSizes(
-      ports, inputs, ranges: Dictionary(model.plan.callerSymbols.map { ($0.name, $0.range) }, uniquingKeysWith: { first, _ in first }))
+      ports, inputs,
+      ranges: Dictionary(model.plan.callerSymbols.map { ($0.name, $0.range) }, uniquingKeysWith: { first, _ in first }))
     let outputs = try model.plan.outputs.map { port in
       let shape = port.capacity.map { [$0] } ?? port.type.shape
       let sizes = shape.compactMap { $0.evaluate(dims) }
-      guard sizes.count == shape.count, let tensor = Tensor(zeros: port.type.dtype, sizes) else {
-        throw DiagnosticsError("out-of-memory", "there is not enough memory for output '\(port.name)'")
+      guard sizes.count == shape.count, sizes.allSatisfy({ $0 >= 0 }) else {
+        throw DiagnosticsError([
+          Diagnostic(
+            .error, "input-size", "output '\(port.name)' \(port.type) would have a size below 0",
+            notes: [Diagnostic.Note("the inputs' sizes are \(sizeList(dims)): larger ones are needed")])
+        ])
+      }
+      guard let tensor = Tensor(zeros: port.type.dtype, sizes) else {
+        throw DiagnosticsError(
+          "out-of-memory",
+          "there is not enough memory for output '\(port.name)', \(TensorType(port.type.dtype, sizes.map { Dim($0) }))")
       }
       return tensor
     }

@@ -5,9 +5,23 @@ import GraphIR
 import GraphSupport
 import TensorCore
 
-/// The smallest value of each named size that gives a result, so that any model runs.
+/// Small values of the named sizes with which no tensor of the model is empty, so that any model runs: powers of two,
+/// the same for all names as far as their ranges allow. Where no values do, some with which no size is negative, or the
+/// smallest.
 package func smallestSizes(_ graph: Graph) -> [String: Int] {
-  graph.ranges.mapValues { max($0.lowerBound, min(1, $0.upperBound)) }
+  let ranges = graph.callerRanges
+  var dims: Set<Dim> = []
+  for node in graph.nodes {
+    for result in node.results { dims.formUnion(graph.type(result).shape.lazy.filter { !$0.isConstant }) }
+  }
+  let known = Set(ranges.keys)
+  dims = dims.filter { $0.symbols.isSubset(of: known) }
+  let candidates = (0...12).map { power in ranges.mapValues { min(max($0.lowerBound, 1 << power), $0.upperBound) } }
+  for least in [1, 0] {
+    let fitting = candidates.first { sizes in dims.allSatisfy { ($0.evaluate(sizes) ?? -1) >= least } }
+    if let fitting { return fitting }
+  }
+  return candidates[0]
 }
 
 /// Random inputs: floats uniform in -1...1, integers in 0...9, the same for the same seed everywhere.

@@ -43,3 +43,8 @@ package func bindSizes(
   }
   return dims
 }
+
+/// Named sizes as text: `h = 1, w = 1`.
+func sizeList(_ dims: [String: Int]) -> String {
+  dims.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)" }.joined(separator: ", ")
+}

@@ -78,6 +78,20 @@ private let linear = "graphs/linear.graph"
     return String(line.drop { $0 == " " }.prefix { $0 != "[" })
   }
 
+  /// Windows need inputs of some size: `--random` finds it, and who gives less is told.
+  @Test func randomInputsAreLargeEnough() throws {
+    let folder = try TemporaryFolder()
+    try AtomicFile.write(
+      "graph TD\nx[\"Input(1, h, w, 3)\"] --> y[\"Conv2D(2, 3x3)\"] --> z[\"MaxPool2D(2x2)\"]\n", to: folder.file("x.graph"))
+    for backend in ["jit", "interpreter"] {
+      let finished = try Command.lamina("run", folder.file("x.graph"), "--random", "1", "--backend", backend)
+      #expect(finished.status == 0 && finished.output.contains("f32[1, 1, 1, 2]"), "\(finished.output)\(finished.error)")
+    }
+    try AtomicFile.write("{\"shape\": [1, 1, 1, 3], \"data\": [1, 2, 3]}", to: folder.file("small.json"))
+    let small = try Command.lamina("run", folder.file("x.graph"), "--input", folder.file("small.json"))
+    #expect(small.status == 1 && small.error.contains("h = 1, w = 1"), "\(small.error)")
+  }
+
   @Test func comparisonAgrees() throws {
     let finished = try Command.lamina("compare", "graphs/two_layers.graph", "--random", "5")
     #expect(finished.status == 0, "\(finished.error)")
