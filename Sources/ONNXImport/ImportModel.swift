@@ -12,9 +12,10 @@ package func importModel(_ path: String, _ options: ImportOptions = ImportOption
   var bound: Set<String> = []
   var assumesInside = false
   var isSpecialised = false
+  var findsSizes = false
   while true {
     let session = ImportSession(
-      file, options, bound: bound, assumesInside: assumesInside, isSpecialised: isSpecialised)
+      file, options, bound: bound, assumesInside: assumesInside, isSpecialised: isSpecialised, findsSizes: findsSizes)
     var importer = GraphImporter(session, name: file.model.graph?.name ?? "")
     let graph = importer.importMain()
     if !session.failed {
@@ -23,7 +24,7 @@ package func importModel(_ path: String, _ options: ImportOptions = ImportOption
         boundInputs: bound.union(options.constants.keys))
     }
     // Each attempt knows more than the one before: values of the run that decide shapes, then that slices lie inside
-    // their axes, and last the sizes of the run instead of names.
+    // their axes, then the sizes of the run instead of names. Last come sizes that are found while the model runs.
     let more = session.neededInputs.filter { !bound.contains($0) && options.run?.isGiven($0, false) == true }
     if !more.isEmpty {
       bound.formUnion(more)
@@ -33,6 +34,8 @@ package func importModel(_ path: String, _ options: ImportOptions = ImportOption
       assumesInside = true
     } else if options.run != nil && !isSpecialised {
       (assumesInside, isSpecialised) = (false, true)
+    } else if !findsSizes {
+      findsSizes = true
     } else {
       throw DiagnosticsError(session.findings(graph.symbols.map(\.name)))
     }

@@ -11,6 +11,10 @@ extension Dim {
     for term in terms {
       var product = Dim(term.coefficient)
       var isKnown = true
+      if term.coefficient > 0, let bound = term.boundOfQuotient(bounds) {
+        sum = sum + bound
+        continue
+      }
       for atom in term.factors {
         if atom.symbols.isDisjoint(with: bounds.keys) {
           product = product * Dim(atom)
@@ -30,7 +34,7 @@ extension Dim {
     return sum.isValid ? sum : nil
   }
 
-  private init(_ atom: Atom) {
+  fileprivate init(_ atom: Atom) {
     switch atom {
     case .symbol(let name): self.init(symbol: name)
     case .floorDiv(let a, let b): self = Dim.floorDiv(a, b)
@@ -38,6 +42,18 @@ extension Dim {
     case .min(let a, let b): self = Dim.min(a, b)
     case .max(let a, let b): self = Dim.max(a, b)
     }
+  }
+}
+
+extension Dim.Term {
+  /// The bound of a quotient times what it was divided by: b · (a // b) is at most a.
+  fileprivate func boundOfQuotient(_ bounds: [String: Dim]) -> Dim? {
+    for (place, atom) in factors.enumerated() {
+      guard case .floorDiv(let a, let b) = atom, !b.symbols.isDisjoint(with: bounds.keys) else { continue }
+      let others = factors.indices.filter { $0 != place }.reduce(Dim(coefficient)) { $0 * Dim(factors[$1]) }
+      if let times = others.dividedExactly(by: b) { return a.upperBound(bounds).map { $0 * times } }
+    }
+    return nil
   }
 }
 
@@ -53,8 +69,8 @@ extension Dim.Atom {
     switch self {
     case .symbol(let name): return bounds[name]
     case .floorDiv(let a, let b):
-      guard b.symbols.isDisjoint(with: bounds.keys) else { return nil }
-      return a.upperBound(bounds).map { Dim.floorDiv($0, b) }
+      // A divisor that is found while the model runs is at least 1.
+      return a.upperBound(bounds).map { b.symbols.isDisjoint(with: bounds.keys) ? Dim.floorDiv($0, b) : $0 }
     case .mod(_, let b): return b.upperBound(bounds)
     case .min(let a, let b):
       switch (a.upperBound(bounds), b.upperBound(bounds)) {

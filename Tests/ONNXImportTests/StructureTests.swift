@@ -48,12 +48,12 @@ import Testing
 
   @Test func valuesThatDecideShapesAreTakenFromTheRun() throws {
     let graph = graph(
-      [node("Reshape", ["x", "shape"], ["y"])], inputs: [valueInfo("x", ["6"]), valueInfo("shape", type: 7, ["2"])],
+      [node("Expand", ["x", "shape"], ["y"])], inputs: [valueInfo("x", ["1"]), valueInfo("shape", type: 7, ["2"])],
       outputs: ["y"])
     let missing = try findings(model(graph))
     #expect(missing.count == 1 && missing[0].message.contains("'shape'"))
     let run = RunInputs(isGiven: { _, _ in true }) { name, _, _ in
-      name == "shape" ? try tensor([2, 3], nil, .i64) : try tensor([1, 2, 3, 4, 5, 6])
+      name == "shape" ? try tensor([2, 3], nil, .i64) : try tensor([1])
     }
     let imported = try importBytes(model(graph), ImportOptions(run: run))
     #expect(imported.boundInputs == ["shape"])
@@ -75,6 +75,24 @@ import Testing
       let imported = try importBytes(model(graph), ImportOptions(constants: ["c": value]))
       #expect(try run(imported, ["x": try tensor([3])]).doubles() == [expected])
     }
+  }
+
+  @Test func branchesOfOtherSizesHaveRunTimeSizes() throws {
+    let twice = graph([node("Concat", ["x", "x"], ["r"], [("axis", .int(0))])], outputs: ["r"])
+    let sums = graph([node("ReduceSum", ["x"], ["r"])], outputs: ["r"])
+    func choice(_ other: Wire) -> [UInt8] {
+      model(
+        graph(
+          [node("If", ["c"], ["y"], [("then_branch", .graph(twice)), ("else_branch", .graph(other))])],
+          inputs: [valueInfo("x", ["N"]), valueInfo("c", type: 9, [])], outputs: ["y"]))
+    }
+    let imported = try importBytes(choice(sums))
+    let x = try tensor([1, 2, 3])
+    #expect(try run(imported, ["x": x, "c": try tensor([1], [], .bool)]).doubles() == [1, 2, 3, 1, 2, 3])
+    #expect(try run(imported, ["x": x, "c": try tensor([0], [], .bool)]).doubles() == [6])
+    let matrix = graph([node("Unsqueeze", ["x", "axes"], ["r"])], outputs: ["r"], initializers: [longs("axes", [0])])
+    let finding = try #require(try findings(choice(matrix)).first)
+    #expect(finding.message.contains("in one branch and"), "\(finding)")
   }
 
   @Test func functionsAreInlined() throws {

@@ -28,10 +28,10 @@ extension Dim {
   static func isKnown(_ a: Dim, atMost b: Dim) -> Bool { ((b - a).positiveBounds.low ?? -1) >= 0 }
 
   /// The smaller size, decided now where it can be.
-  static func smaller(_ a: Dim, _ b: Dim) -> Dim { isKnown(a, atMost: b) ? a : isKnown(b, atMost: a) ? b : min(a, b) }
+  package static func smaller(_ a: Dim, _ b: Dim) -> Dim { isKnown(a, atMost: b) ? a : isKnown(b, atMost: a) ? b : min(a, b) }
 
   /// The larger size, decided now where it can be.
-  static func larger(_ a: Dim, _ b: Dim) -> Dim { isKnown(a, atMost: b) ? b : isKnown(b, atMost: a) ? a : max(a, b) }
+  package static func larger(_ a: Dim, _ b: Dim) -> Dim { isKnown(a, atMost: b) ? b : isKnown(b, atMost: a) ? a : max(a, b) }
 }
 
 /// An index that counts from the end where it is negative, clamped into `0..<size`: generated code never reads outside

@@ -39,6 +39,8 @@ struct GraphImporter {
   var known = KnownValues()
   var scopes: [Scope] = []
   var parameters: [String: Tensor] = [:]
+  /// Integers that run-time sizes are made of.
+  var foundSizes: [SizeElement: Dim] = [:]
   private(set) var nodes: [ImportedNode] = []
   /// How many graphs and functions are around this one: 0 for the file's main graph.
   let depth: Int

@@ -15,6 +15,8 @@ final class ImportSession {
   let isSpecialised: Bool
   /// Whether slices up to a named size are taken to lie inside their axis.
   let assumesInside: Bool
+  /// Whether sizes that only a run tells are run-time sizes.
+  let findsSizes: Bool
   let functions: [FunctionKey: FunctionProto]
 
   /// Named sizes and what they are taken not to exceed.
@@ -40,9 +42,11 @@ final class ImportSession {
   private static let errorLimit = 50
 
   init(
-    _ file: ONNXFile, _ options: ImportOptions, bound: Set<String>, assumesInside: Bool, isSpecialised: Bool
+    _ file: ONNXFile, _ options: ImportOptions, bound: Set<String>, assumesInside: Bool, isSpecialised: Bool,
+    findsSizes: Bool
   ) {
     self.assumesInside = assumesInside
+    self.findsSizes = findsSizes
     self.file = file
     self.options = options
     self.bound = bound

@@ -32,7 +32,7 @@ extension OperatorTable {
   }
 
   static let constantOfShape: Translation = { (importer, node) throws(TypeError) in
-    let shape = try importer.dims(try node.required(0), "shape")
+    let shape = try importer.sizes(try node.required(0), "shape", of: node)
     guard let proto = try node.tensor("value") else { return [try importer.emit(ConstantOfShape(shape, 0, .f32))] }
     let value = try importer.session.file.tensor(proto)
     guard value.count == 1 else { throw TypeError("'value' must have one element, found \(value.type)") }
@@ -54,9 +54,12 @@ extension OperatorTable {
       range.limit = try importer.real(limit, "limit")
       return [try importer.emit(range)]
     }
-    let first = try importer.int(start, "start")
     let step = try importer.int(delta, "delta")
-    guard step != 0 else { throw TypeError("'delta' must not be 0") }
+    guard step != 0, step > .min else { throw TypeError("'delta' must not be \(step)") }
+    if importer.session.findsSizes, importer.known.dims(start) == nil || importer.known.dims(limit) == nil {
+      return try runtimeRange(&importer, node, step: step)
+    }
+    let first = try importer.int(start, "start")
     let limits = try importer.dims(limit, "limit")
     guard limits.count == 1 else { throw TypeError("'limit' must be one number, found \(importer.type(limit))") }
     let distance = step > 0 ? limits[0] - Dim(first) : Dim(first) - limits[0]

@@ -29,6 +29,11 @@ extension OperatorTable {
   /// The first `n` elements of a longer axis, `n` a size with a name, are the smaller of both numbers. What follows
   /// mostly needs `n` itself, and then the model holds for `n` up to the axis: an attempt that failed without says so.
   static let slice: Translation = { (importer, node) throws(TypeError) in
+    if importer.session.findsSizes, node.version >= 10, let starts = node.operand(1), let ends = node.operand(2),
+      importer.known.dims(starts) == nil || importer.known.dims(ends) == nil
+    {
+      return try runtimeSlice(&importer, &node)
+    }
     guard importer.session.assumesInside, node.version >= 10, let ends = node.operand(2) else {
       return try translate(Slice(), &importer, &node)
     }
@@ -71,7 +76,7 @@ extension OperatorTable {
 
   /// In operator set 1 the operands are the number of copies and their axis.
   static let tile: Translation = { (importer, node) throws(TypeError) in
-    let (x, repeats) = (try node.required(0), try importer.dims(try node.required(1), "repeats"))
+    let (x, repeats) = (try node.required(0), try importer.sizes(try node.required(1), "repeats", of: node))
     guard node.version < 6, let axisOperand = node.operand(2) else {
       return [try importer.emit(Tile(repeats: repeats), x)]
     }
@@ -92,7 +97,7 @@ extension OperatorTable {
     if let pads = try node.ints(node.has("paddings") ? "paddings" : "pads") {
       pad.pads = pads.map { Dim($0) }
     } else {
-      pad.pads = try importer.dims(try node.required(1), "pads")
+      pad.pads = try importer.sizes(try node.required(1), "pads", of: node)
       if let axes = node.operand(3) {
         pad.axes = try importer.ints(axes, "axes")
         // No axes, no padding; here an empty list means all.
