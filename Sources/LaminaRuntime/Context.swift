@@ -133,6 +133,8 @@ public struct Context: ~Copyable {
     var scratchBytes: Int64 = 0
     parallelNanoseconds = 0
     partLimit = limit
+    // How often a step runs, by the loops around it, and where the outermost of these ends.
+    var (repeats, loopEnd): (UInt64, Int) = (1, 0)
     for step in image.steps {
       let scratch = tables.values[Int(step.scratch)]
       guard scratch >= 0, scratch <= LAMINA_MAX_BYTES else { throw RuntimeError(LAMINA_BAD_SIZE) }
@@ -145,8 +147,15 @@ public struct Context: ~Copyable {
       try sizeStep(index)
       // Sizes that steps set are as large as they can be here: no run splits a step into more parts.
       let parts = tables.steps[index].parts
+      if index >= loopEnd { repeats = 1 }
+      if lamina_step_kind(step.kind) == LAMINA_LOOP {
+        loopEnd = max(loopEnd, index &+ 1 &+ Int(step.body))
+        repeats = min(repeats &* UInt64(min(tables.steps[index].tiles, 1 << 16)), 1 << 16)
+      }
       if parts > 1 {
-        parallelNanoseconds = parallelNanoseconds.addingReportingOverflow(tables.steps[index].nanoseconds).partialValue
+        // What is worth waking threads for is much less than this limit.
+        let work = min(tables.steps[index].nanoseconds, 1 << 32) &* repeats
+        parallelNanoseconds = min(parallelNanoseconds &+ work, 1 << 62)
       }
       most = max(most, parts)
       index &+= 1
@@ -194,10 +203,10 @@ public struct Context: ~Copyable {
     }
   }
 
-  /// Into how many parts a step is split: below about 3 µs of work the hand-over costs more than it gains.
+  /// Into how many parts a step is split: below about 2 µs of work the hand-over costs more than it gains.
   private static func parts(tiles: Int64, nanoseconds: UInt64, limit: Int) -> Int {
-    if limit <= 1 || tiles <= 1 || nanoseconds < 3000 { return 1 }
-    return min(limit, Int(min(tiles, 1024)), Int(min(nanoseconds / 1500, 1024)))
+    if limit <= 1 || tiles <= 1 || nanoseconds < 2000 { return 1 }
+    return min(limit, Int(min(tiles, 1024)), Int(min(nanoseconds / 1000, 1024)))
   }
 
   private mutating func bindReferences() throws(RuntimeError) {

@@ -206,7 +206,9 @@ extension Context {
         return
       case .pool(let pool):
         job.parts = min(job.parts, pool.threads)
-        if job.parts > 1, step.pointee.nanoseconds >= Context.worthWaking || pool.isAwake {
+        if job.parts > 1, step.pointee.nanoseconds >= Context.worthWaking
+          || pool.shares(smallJob: step.pointee.nanoseconds)
+        {
           pool.run(parts: job.parts, Job.run, &job)
           return
         }

@@ -16,6 +16,13 @@ public final class ThreadPool: @unchecked Sendable {
   private static var idleSpin: UInt32 { 30_000 }
   private static var activeSpin: UInt32 { 2_000_000 }
 
+  /// A wait for other threads, in nanoseconds, that shows that something else has their cores; and how many small jobs
+  /// the caller then does alone, since each could wait as long.
+  private static var patience: UInt64 { 100_000 }
+  private static var lonelyJobs: Int { 16_384 }
+  /// Small jobs that the caller is still to do alone.
+  private var lonely = 0
+
   /// Starts `threads - 1` threads, fewer when the system refuses some; nil when there is no memory. With more threads
   /// than cores nobody spins.
   public init?(threads: Int) {
@@ -62,12 +69,22 @@ public final class ThreadPool: @unchecked Sendable {
     lamina_store(&pool.pointee.busy, 0)
   }
 
-  /// Whether all threads would start at once.
-  var isAwake: Bool {
+  /// Whether no thread sleeps.
+  private var isAwake: Bool {
     for index in 0..<Int(pool.pointee.worker_count) where lamina_load(&pool.pointee.workers[index].sleeping) != 0 {
       return false
     }
     return true
+  }
+
+  /// Whether a job too small to wake anybody for should be shared: all threads would start at once, and the last ones
+  /// did.
+  func shares(smallJob nanoseconds: UInt64) -> Bool {
+    if lonely > 0, nanoseconds < ThreadPool.patience {
+      lonely &-= 1
+      return false
+    }
+    return isAwake
   }
 
   /// Ends the threads' sleep, without work yet.
@@ -85,13 +102,10 @@ public final class ThreadPool: @unchecked Sendable {
     lamina_store(&pool.pointee.remaining, UInt32(parts &- 1))
     for index in 0..<(parts &- 1) { give(pool.pointee.workers + index) }
     body(argument, 0)
+    if isDone { return }
     let start = lamina_nanoseconds()
-    repeat {
-      for _ in 0..<64 {
-        if lamina_load(&pool.pointee.remaining) == 0 { return }
-        lamina_pause()
-      }
-    } while lamina_nanoseconds() &- start < UInt64(pool.pointee.spin_nanoseconds)
+    defer { if lamina_nanoseconds() &- start > ThreadPool.patience { lonely = ThreadPool.lonelyJobs } }
+    repeat { if isDone { return } } while lamina_nanoseconds() &- start < UInt64(pool.pointee.spin_nanoseconds)
     _ = lamina_exchange(&pool.pointee.waiting, 1)
     while true {
       let remaining = lamina_load_ordered(&pool.pointee.remaining)
@@ -99,6 +113,15 @@ public final class ThreadPool: @unchecked Sendable {
       lamina_futex_wait(&pool.pointee.remaining, remaining)
     }
     lamina_store(&pool.pointee.waiting, 0)
+  }
+
+  /// Whether all other parts are done, or are after a moment.
+  private var isDone: Bool {
+    for _ in 0..<64 {
+      if lamina_load(&pool.pointee.remaining) == 0 { return true }
+      lamina_pause()
+    }
+    return false
   }
 
   /// Hands a thread its next job.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recurrent operators as one product for the inputs of all steps and a Scan over the steps.
+// Recurrent operators as one product for the inputs of all steps and a Scan over the steps. Where a step has a single
+// feature, its product is less work than reading it from memory and is left to the step.
 
 import GraphIR
 import TensorCore
@@ -33,6 +34,15 @@ struct LoweredCell {
   }
 }
 
+/// What the Scan takes slices of.
+private struct ScannedInput {
+  /// `[T, B, G·H]`: the product; `[T, B, 1]` with weights.
+  let value: ValueID
+  /// `[1, G·H]` and `[G·H]`: what the steps multiply the slices by and add.
+  var weights: ValueID?
+  var bias: ValueID?
+}
+
 extension RecurrentOperation {
   /// Whether `Rb` is only ever added to what `Wb` is added to, so that one sum serves all steps.
   var addsBiasesTogether: Bool { (self as? GRU).map { !$0.linearBeforeReset } ?? true }
@@ -44,6 +54,7 @@ extension RecurrentOperation {
     let (steps, batch, features, units) = try sizes(operands.map { $0.map { builder.type($0) } })
     let rows = Dim(Self.gateCount) * units
     let isStepsFirst = recurrence.layout == 0
+    let isSingle = features == 1
     var steppedX = try builder.widened(x)
     if !isStepsFirst { steppedX = try builder.emit(Transpose(perm: [1, 0, 2]), steppedX) }
     let flatX = try builder.emit(Reshape(exactly: [steps * batch, features]), steppedX)
@@ -59,20 +70,19 @@ extension RecurrentOperation {
         return try builder.emit(Reshape(exactly: shape), slice)
       }
       let weights = try builder.emit(Transpose(perm: [1, 0]), try part(w, [rows, features]))
-      var input = try builder.emit(MatMul(), flatX, weights)
-      var ownBias: ValueID?
+      var input = isSingle ? steppedX : try builder.emit(MatMul(), flatX, weights)
+      var (inputBias, ownBias): (ValueID?, ValueID?)
       if let bias = operand(3) {
         let both = try part(bias, [2 * rows])
-        let inputBias = try builder.emit(Slice(axis: 0, from: 0, to: rows), both)
-        let recurrentBias = try builder.emit(Slice(axis: 0, from: rows, to: 2 * rows), both)
-        if addsBiasesTogether {
-          input = try builder.emit(Add(), input, try builder.emit(Add(), inputBias, recurrentBias))
-        } else {
-          input = try builder.emit(Add(), input, inputBias)
-          ownBias = recurrentBias
-        }
+        let first = try builder.emit(Slice(axis: 0, from: 0, to: rows), both)
+        let second = try builder.emit(Slice(axis: 0, from: rows, to: 2 * rows), both)
+        inputBias = addsBiasesTogether ? try builder.emit(Add(), first, second) : first
+        ownBias = addsBiasesTogether ? nil : second
       }
-      input = try builder.emit(Reshape(exactly: [steps, batch, rows]), input)
+      if !isSingle {
+        if let inputBias { input = try builder.emit(Add(), input, inputBias) }
+        input = try builder.emit(Reshape(exactly: [steps, batch, rows]), input)
+      }
       let recurrent = try builder.emit(Transpose(perm: [1, 0]), try part(r, [rows, units]))
       var initial: [ValueID] = []
       for state in 0..<Self.stateCount {
@@ -87,7 +97,8 @@ extension RecurrentOperation {
       }
       let peepholes = try Self.operands.count > 7 ? operand(7).map { (p) throws(TypeError) in try part(p, [3 * units]) } : nil
       let results = try scan(
-        input, mask, initial, recurrent, ownBias, peepholes, isReversed: isReversed,
+        ScannedInput(value: input, weights: isSingle ? weights : nil, bias: isSingle ? inputBias : nil), mask, initial,
+        recurrent, ownBias, peepholes, isReversed: isReversed,
         Array(activations[direction * perDirection..<(direction + 1) * perDirection]), &builder)
       for state in 0..<Self.stateCount {
         let shape = isStepsFirst ? [1, batch, units] : [batch, 1, units]
@@ -117,7 +128,7 @@ extension RecurrentOperation {
 
   /// Final states, the outputs of all steps, and the other states after all steps (which only gradients read).
   private func scan(
-    _ input: ValueID, _ mask: ValueID?, _ initial: [ValueID], _ recurrent: ValueID, _ bias: ValueID?,
+    _ input: ScannedInput, _ mask: ValueID?, _ initial: [ValueID], _ recurrent: ValueID, _ bias: ValueID?,
     _ peepholes: ValueID?, isReversed: Bool, _ activations: [RecurrentActivation], _ builder: inout GraphBuilder
   ) throws(TypeError) -> [ValueID] {
     var body = GraphBuilder(name: "step", symbols: builder.graph.symbols)
@@ -127,16 +138,21 @@ extension RecurrentOperation {
       return body.input(name, TensorType(type.dtype, Array(type.shape.dropFirst())))
     }
     let states = initial.enumerated().map { body.input("state\($0)", builder.type($1)) }
-    let stepInput = slice("input", input)
+    var stepInput = slice("input", input.value)
     let stepMask = mask.map { slice("mask", $0) }
-    let captures = [recurrent, bias, peepholes].compactMap { $0 }
+    let captures = [recurrent, bias, peepholes, input.weights, input.bias].compactMap { $0 }
     func capture(_ name: String, _ value: ValueID?) -> ValueID? { value.map { body.input(name, builder.type($0)) } }
     guard let weights = capture("recurrent", recurrent), let units = builder.type(recurrent).shape.first else {
       throw TypeError("an operand is missing")
     }
+    let (ownBias, ownPeepholes) = (capture("bias", bias), capture("peepholes", peepholes))
+    if let inputWeights = capture("input_weights", input.weights) {
+      stepInput = try body.emit(Mul(), stepInput, inputWeights)
+      if let inputBias = capture("input_bias", input.bias) { stepInput = try body.emit(Add(), stepInput, inputBias) }
+    }
     let cell = LoweredCell(
-      units: units, states: states, input: stepInput, recurrent: weights, bias: capture("bias", bias),
-      peepholes: capture("peepholes", peepholes), activations: activations, clip: recurrence.clip)
+      units: units, states: states, input: stepInput, recurrent: weights, bias: ownBias, peepholes: ownPeepholes,
+      activations: activations, clip: recurrence.clip)
     var next = try step(cell, &body)
     var output = next[0]
     if let stepMask {
@@ -151,6 +167,6 @@ extension RecurrentOperation {
       scan.inputDirections = mask == nil ? [1] : [1, 1]
       scan.outputDirections = [Int](repeating: 1, count: body.graph.outputs.count - initial.count)
     }
-    return try builder.emitAny(scan, initial + [input] + (mask.map { [$0] } ?? []) + captures)
+    return try builder.emitAny(scan, initial + [input.value] + (mask.map { [$0] } ?? []) + captures)
   }
 }
