@@ -83,7 +83,7 @@ package struct Reproducer {
     let type = Swift.type(of: node.operation)
     let arguments: [String]
     do throws(TypeError) {
-      arguments = try argumentTexts(node.operation)
+      arguments = try argumentTexts(node.operation, runtimeSizes: part.graph.runtimeSizes)
     } catch {
       throw DiagnosticsError("cannot-reproduce", error.message)
     }

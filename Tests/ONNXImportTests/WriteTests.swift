@@ -55,6 +55,26 @@ import Testing
     #expect(text.contains("y[\"Dense(10, relu)\"]"), "\(text)")
   }
 
+  /// Sizes that only a run tells are written where an operator makes them itself; others, and subgraphs, are refused.
+  @Test func sizesOfARunAndSubgraphs() throws {
+    let places = graph([node("NonZero", ["x"], ["y"])], inputs: [valueInfo("x", ["N"])], outputs: ["y"])
+    let text = try written(model(places), [try tensor([0, 2, 0, 4])])
+    #expect(text.contains("y[\"NonZero\"]"), "\(text)")
+    let inner = graph([node("Neg", ["x"], ["r"])], outputs: ["r"])
+    let branches = graph(
+      [node("If", ["c"], ["y"], [("then_branch", .graph(inner)), ("else_branch", .graph(inner))])],
+      inputs: [valueInfo("x", ["N"]), valueInfo("c", type: 9, [])], outputs: ["y"])
+    let slices = graph(
+      [node("Slice", ["x", "k", "k"], ["y"])], inputs: [valueInfo("x", ["N"]), valueInfo("k", type: 7, ["1"])],
+      outputs: ["y"])
+    for refused in [branches, slices] {
+      let error = #expect(throws: DiagnosticsError.self) { _ = try written(model(refused), []) }
+      let finding = try #require(error?.diagnostics.first)
+      #expect(finding.id == "cannot-write" && finding.message.contains("'y'"))
+      #expect(finding.notes.contains { $0.message.contains("lamina run") })
+    }
+  }
+
   @Test func layersThatRepeatAreABlock() throws {
     var nodes: [Wire] = []
     var initializers: [Wire] = []

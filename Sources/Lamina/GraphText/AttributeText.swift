@@ -2,7 +2,23 @@
 // Values in the words of the language.
 
 import GraphIR
+import GraphOps
 import TensorCore
+
+/// What to do with a model that is not written.
+private let useTheFileItself =
+  "run or build the ONNX file as it is: `lamina run MODEL.onnx`, `lamina build MODEL.onnx -o OUT`"
+
+extension AttributeValue {
+  /// The names of sizes in the value.
+  fileprivate var sizeNames: Set<String> {
+    switch self {
+    case .dim(let dim): dim.symbols
+    case .dims(let list): list.reduce(into: []) { $0.formUnion($1.symbols) }
+    default: []
+    }
+  }
+}
 
 /// An attribute's value as an argument of a box; nil for those the language has no words for.
 func argumentText(_ value: AttributeValue) -> String? {
@@ -25,15 +41,31 @@ func argumentText(_ value: AttributeValue) -> String? {
   }
 }
 
-/// The arguments of an operator that are not at their defaults, in order. Throws for one that cannot be written.
-func argumentTexts(_ operation: any Operation) throws(TypeError) -> [String] {
+/// The arguments of an operator that are not at their defaults, in order. The size that an operator's own result has is
+/// left out where only a run tells it: reading gives it a name again.
+///
+/// - Parameter runtimeSizes: the names of sizes that are found while the model runs.
+/// - Throws: for one that cannot be written.
+func argumentTexts(_ operation: any Operation, runtimeSizes: Set<String>) throws(TypeError) -> [String] {
   let defaults = Dictionary(
     type(of: operation).attributeDescriptions.map { ($0.name, $0.defaultValue) },
     uniquingKeysWith: { first, _ in first })
   var arguments: [String] = []
   for (name, value) in operation.attributeValues where defaults[name] != value {
+    if let size = value.sizeNames.first(where: runtimeSizes.contains) {
+      if operation is any RuntimeSized, name == "count" { continue }
+      throw TypeError(
+        "'\(name)' of '\(type(of: operation).name)' is the size '\(size)', which is found while the model runs and has no "
+          + "name in a .graph file", note: useTheFileItself)
+    }
     guard let text = argumentText(value) else {
-      throw TypeError("attribute '\(name)' of '\(type(of: operation).name)' cannot be written in a .graph file")
+      let kind = type(of: operation).name
+      if case .graph = value {
+        throw TypeError(
+          "'\(kind)' owns the subgraph '\(name)', which a .graph file has no way to write",
+          note: useTheFileItself)
+      }
+      throw TypeError("attribute '\(name)' of '\(kind)' cannot be written in a .graph file")
     }
     arguments.append("\(name) = \(text)")
   }

@@ -83,7 +83,10 @@ struct GraphBoxes {
     do throws(TypeError) {
       try addOperator(node)
     } catch {
-      failures.append(Diagnostic(.error, "cannot-write", "'\(node.origin.path)': \(error.message)"))
+      failures.append(
+        Diagnostic(
+          .error, "cannot-write", "'\(node.origin.path)': \(error.message)",
+          notes: error.note.map { [Diagnostic.Note($0)] } ?? []))
       for result in node.results { sources[result] = (0, nil) }
     }
   }
@@ -131,7 +134,7 @@ struct GraphBoxes {
       let source = source(of: operand)
       edges.append((slot, TextBox.Edge(source: source.box, port: source.port)))
     }
-    box.arguments += try argumentTexts(node.operation)
+    box.arguments += try argumentTexts(node.operation, runtimeSizes: graph.runtimeSizes)
     let taken = Set(edges.map(\.slot))
     let inOrder = isVariadic || edges.map(\.slot) == Array(freeSlots(node, besides: box, type).prefix(taken.count))
     box.edges = edges.map { slot, edge in
