@@ -55,24 +55,66 @@ import Testing
     #expect(text.contains("y[\"Dense(10, relu)\"]"), "\(text)")
   }
 
-  /// Sizes that only a run tells are written where an operator makes them itself; others, and subgraphs, are refused.
-  @Test func sizesOfARunAndSubgraphs() throws {
+  /// Sizes that only a run tells are written where an operator makes them itself; others are refused.
+  @Test func sizesOfARun() throws {
     let places = graph([node("NonZero", ["x"], ["y"])], inputs: [valueInfo("x", ["N"])], outputs: ["y"])
     let text = try written(model(places), [try tensor([0, 2, 0, 4])])
     #expect(text.contains("y[\"NonZero\"]"), "\(text)")
-    let inner = graph([node("Neg", ["x"], ["r"])], outputs: ["r"])
-    let branches = graph(
-      [node("If", ["c"], ["y"], [("then_branch", .graph(inner)), ("else_branch", .graph(inner))])],
-      inputs: [valueInfo("x", ["N"]), valueInfo("c", type: 9, [])], outputs: ["y"])
     let slices = graph(
       [node("Slice", ["x", "k", "k"], ["y"])], inputs: [valueInfo("x", ["N"]), valueInfo("k", type: 7, ["1"])],
       outputs: ["y"])
-    for refused in [branches, slices] {
-      let error = #expect(throws: DiagnosticsError.self) { _ = try written(model(refused), []) }
-      let finding = try #require(error?.diagnostics.first)
-      #expect(finding.id == "cannot-write" && finding.message.contains("'y'"))
-      #expect(finding.notes.contains { $0.message.contains("lamina run") })
+    let error = #expect(throws: DiagnosticsError.self) { _ = try written(model(slices), []) }
+    let finding = try #require(error?.diagnostics.first)
+    #expect(finding.id == "cannot-write" && finding.message.contains("'y'"))
+    #expect(finding.notes.contains { $0.message.contains("lamina run") })
+  }
+
+  /// Weights inside and outside, an output that is an input, a branch that reads nothing, and names that are taken.
+  @Test func branchesAreSubgraphs() throws {
+    let weights = floats("w", [3, 3], (0..<9).map { Float($0) })
+    let then = graph(
+      [node("MatMul", ["x", "w"], ["r"]), node("Add", ["r", "shift"], ["y"])], outputs: ["y", "x"],
+      initializers: [weights])
+    let otherwise = graph(
+      [node("Constant", [], ["c"], [("value", .tensor(floats("c", [1, 3], [4, 5, 6])))]), node("Neg", ["c"], ["d"])],
+      outputs: ["c", "d"])
+    let choice = graph(
+      [
+        node("If", ["flag"], ["a", "b"], [("then_branch", .graph(then)), ("else_branch", .graph(otherwise))]),
+        node("Sub", ["a", "b"], ["y"]),
+      ],
+      inputs: [valueInfo("flag", type: 9, []), valueInfo("x", ["1", "3"]), valueInfo("shift", ["3"])], outputs: ["y"])
+    for flag in [1.0, 0] {
+      let inputs = [try tensor([flag], [], .bool), try tensor([1, 2, 3], [1, 3]), try tensor([0.5, -1, 9])]
+      let text = try written(model(choice), inputs)
+      #expect(text.contains("then_branch = ") && text.components(separatedBy: "subgraph").count == 3, "\(text)")
     }
+  }
+
+  /// A Scan with a state, a scanned input and weights, inside a Loop of known length.
+  @Test func loopsAreSubgraphs() throws {
+    let step = graph(
+      [
+        node("Add", ["s", "slice"], ["sum"]), node("Gemm", ["sum", "w"], ["next"]),
+        node("Identity", ["next"], ["seen"]),
+      ],
+      inputs: [valueInfo("s", ["1", "2"]), valueInfo("slice", ["1", "2"])], outputs: ["next", "seen"],
+      initializers: [floats("w", [2, 2], [0.5, -0.25, 1, 0.75])])
+    let body = graph(
+      [
+        node("Scan", ["state", "x"], ["last", "all"], [("body", .graph(step)), ("num_scan_inputs", .int(1))]),
+        node("Identity", ["go"], ["again"]),
+      ],
+      inputs: [valueInfo("i", type: 7, []), valueInfo("go", type: 9, []), valueInfo("state", ["1", "2"])],
+      outputs: ["again", "last", "all"])
+    let graph = graph(
+      [node("Loop", ["three", "", "x0"], ["end", "y"], [("body", .graph(body))])],
+      inputs: [valueInfo("x", ["T", "1", "2"]), valueInfo("x0", ["1", "2"])], outputs: ["end", "y"],
+      initializers: [tensorMessage("three", 7, []) { $0.data(9, rawLongs([3])) }])
+    let x = try tensor((0..<8).map { Double($0) - 3 }, [4, 1, 2])
+    let text = try written(model(graph), [x, try tensor([1, -1], [1, 2])])
+    #expect(
+      text.contains("Scan(body = ") && text.contains("onnx.Loop(body = ") || text.contains("Loop(body = "), "\(text)")
   }
 
   @Test func layersThatRepeatAreABlock() throws {

@@ -11,14 +11,28 @@ extension ModelResolver {
     _ call: Call, _ owner: GraphFile, _ subgraph: Subgraph, _ file: GraphFile, _ environment: Environment,
     _ operands: [LayerInput], path: String, depth: Int
   ) throws(ResolveError) -> [LayerOutput] {
+    let models = owner.scopes().models
+    guard let scope = models.first(where: { $0.subgraph?.id == subgraph.id }) else {
+      throw ResolveError("'\(call.name)' is no block", id: "unknown-operation", at: call.nameRange)
+    }
+    let values = try inside(scope, call, file, environment, path: path, depth: depth, bound: operands)
+    let sources = Set(scope.edges.map(\.from.id))
+    let ends = scope.boxes.filter { !sources.contains($0.id) }
+    var outputs: [LayerOutput] = []
+    for end in ends { for result in values[end.id] ?? [] { outputs.append(LayerOutput(end.id, result.value)) } }
+    return outputs
+  }
+
+  /// The results of a block's boxes for a use of it, whose arguments are the block's parameters. `bound` gives the
+  /// block's inputs; nil leaves them inputs.
+  mutating func inside(
+    _ scope: ModelScope, _ call: Call, _ file: GraphFile, _ environment: Environment, path: String, depth: Int,
+    bound: [LayerInput]?
+  ) throws(ResolveError) -> [String: [LayerOutput]] {
     guard depth < Self.blockDepthLimit else {
       throw ResolveError(
         "blocks are nested more than \(Self.blockDepthLimit) deep; '\(call.name)' may use itself", id: "block-depth",
         at: call.nameRange)
-    }
-    let models = owner.scopes().models
-    guard let scope = models.first(where: { $0.subgraph?.id == subgraph.id }) else {
-      throw ResolveError("'\(call.name)' is no block", id: "unknown-operation", at: call.nameRange)
     }
     let names = scope.parameterNames.map(\.name)
     var inner = Environment()
@@ -29,7 +43,7 @@ extension ModelResolver {
     let (before, known) = (failureCount, diagnostics.count)
     let use = file.location(call.nameRange)
     blockUse = use
-    let values = resolve(scope, inner, path: path, depth: depth + 1, bound: operands)
+    let values = resolve(scope, inner, path: path, depth: depth + 1, bound: bound)
     (builder.origin, blockUse) = (outer, outerUse)
     if failureCount > before {
       for index in known..<diagnostics.count
@@ -38,11 +52,7 @@ extension ModelResolver {
       }
       throw ResolveError("block '\(call.name)' cannot be built", id: Self.blockFailed, at: call.nameRange)
     }
-    let sources = Set(scope.edges.map(\.from.id))
-    let ends = scope.boxes.filter { !sources.contains($0.id) }
-    var outputs: [LayerOutput] = []
-    for end in ends { for result in values[end.id] ?? [] { outputs.append(LayerOutput(end.id, result.value)) } }
-    return outputs
+    return values
   }
 
   /// `Repeat(block(arguments), count)`: the block's results become its operands, `count` times.

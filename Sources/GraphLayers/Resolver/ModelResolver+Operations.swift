@@ -25,7 +25,7 @@ extension ModelResolver {
     default: break
     }
     if call.name.hasPrefix("onnx."), let type = OperatorRegistry.operation(named: String(call.name.dropFirst(5))) {
-      return try operation(type, call, file, environment, operands, path: path)
+      return try operation(type, call, file, environment, operands, path: path, depth: depth)
     }
     if let type = LayerRegistry.layer(named: call.name) {
       return try layer(type, call, file, environment, operands, path: path)
@@ -34,7 +34,7 @@ extension ModelResolver {
       return try block(call, owner, subgraph, file, environment, operands, path: path, depth: depth)
     }
     if let type = OperatorRegistry.operation(named: call.name) {
-      return try operation(type, call, file, environment, operands, path: path)
+      return try operation(type, call, file, environment, operands, path: path, depth: depth)
     }
     if isFormula(expression, operands: Set(names.keys)) {
       return [LayerOutput("output", try formula(expression, file, environment, names))]
@@ -72,7 +72,14 @@ extension ModelResolver {
   func placed(
     _ operands: [LayerInput], _ slots: [Slot], _ call: Call
   ) throws(ResolveError) -> [ValueID?] {
-    if slots.last?.kind == .variadic { return operands.map(\.value) }
+    if slots.last?.kind == .variadic {
+      // Where one of the first operands has a name, those without one are left out.
+      let first = slots.dropLast().map(\.name)
+      let isNamed = operands.map { operand in operand.name.map(first.contains) ?? false }
+      guard isNamed.contains(true) else { return operands.map(\.value) }
+      let rest = zip(operands, isNamed).filter { !$1 }.map(\.0.value)
+      return first.map { name in operands.first { $0.name == name }?.value } + rest
+    }
     var result = [ValueID?](repeating: nil, count: slots.count)
     var unnamed: [LayerInput] = []
     for operand in operands {
@@ -140,7 +147,7 @@ extension ModelResolver {
   /// An operator. An operand may be written in the box: `Conv(W = Parameter(8, 3, 3, 3))` is named `box/W`.
   mutating func operation(
     _ type: any Operation.Type, _ call: Call, _ file: GraphFile, _ environment: Environment, _ operands: [LayerInput],
-    path: String
+    path: String, depth: Int
   ) throws(ResolveError) -> [LayerOutput] {
     var call = call
     var operands = operands
@@ -157,9 +164,18 @@ extension ModelResolver {
       operands.append(LayerInput(name, value.value))
       call.arguments.removeAll { $0.name == name && $0.value.range == argument.value.range }
     }
-    let operation = try environment.operation(type, call, in: file)
-    let inputs = try placed(operands, type.operands, call)
-    let results = try typed(call.nameRange) { (b) throws(TypeError) in try b.emitSized(operation, inputs) }
+    let regions = try regions(of: type, &call, file, environment, &operands, path: path, depth: depth)
+    var operation = try environment.operation(type, call, in: file)
+    var inputs = try placed(operands, type.operands, call)
+    // A loop of a known length has neither a trip count nor a condition.
+    if let loop = operation as? LoopOperator, loop.length != nil { inputs = [nil, nil] + inputs }
+    let results = try typed(call.nameRange) { (b) throws(TypeError) in
+      for (name, graph) in regions { try operation.setAttribute(name, .graph(SharedGraph(graph))) }
+      if let choice = operation as? If {
+        return try b.emitBranches(then: choice.thenBranch.graph, else: choice.elseBranch.graph, inputs)
+      }
+      return try b.emitSized(operation, inputs)
+    }
     return results.enumerated().map { number, value in
       let slot = number < type.results.count ? type.results[number] : nil
       return LayerOutput(slot.flatMap { $0.kind == .variadic ? nil : $0.name } ?? "\(number)", value)

@@ -44,9 +44,13 @@ func argumentText(_ value: AttributeValue) -> String? {
 /// The arguments of an operator that are not at their defaults, in order. The size that an operator's own result has is
 /// left out where only a run tells it: reading gives it a name again.
 ///
-/// - Parameter runtimeSizes: the names of sizes that are found while the model runs.
+/// - Parameters:
+///   - regions: the names that the operator's subgraphs have, by attribute.
+///   - runtimeSizes: the names of sizes that are found while the model runs.
 /// - Throws: for one that cannot be written.
-func argumentTexts(_ operation: any Operation, runtimeSizes: Set<String>) throws(TypeError) -> [String] {
+func argumentTexts(
+  _ operation: any Operation, regions: [String: String] = [:], runtimeSizes: Set<String>
+) throws(TypeError) -> [String] {
   let defaults = Dictionary(
     type(of: operation).attributeDescriptions.map { ($0.name, $0.defaultValue) },
     uniquingKeysWith: { first, _ in first })
@@ -58,14 +62,8 @@ func argumentTexts(_ operation: any Operation, runtimeSizes: Set<String>) throws
         "'\(name)' of '\(type(of: operation).name)' is the size '\(size)', which is found while the model runs and has no "
           + "name in a .graph file", note: useTheFileItself)
     }
-    guard let text = argumentText(value) else {
-      let kind = type(of: operation).name
-      if case .graph = value {
-        throw TypeError(
-          "'\(kind)' owns the subgraph '\(name)', which a .graph file has no way to write",
-          note: useTheFileItself)
-      }
-      throw TypeError("attribute '\(name)' of '\(kind)' cannot be written in a .graph file")
+    guard let text = regions[name] ?? argumentText(value) else {
+      throw TypeError("attribute '\(name)' of '\(type(of: operation).name)' cannot be written in a .graph file")
     }
     arguments.append("\(name) = \(text)")
   }

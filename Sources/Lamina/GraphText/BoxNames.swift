@@ -22,6 +22,16 @@ struct BoxNames {
     }
   }
 
+  /// Names the boxes of the subgraphs that boxes run.
+  mutating func nameRegions(of boxes: inout [TextBox]) {
+    for box in boxes.indices {
+      for region in boxes[box].regions.indices {
+        name(&boxes[box].regions[region].block.boxes)
+        nameRegions(of: &boxes[box].regions[region].block.boxes)
+      }
+    }
+  }
+
   /// A text as an id: letters, digits and underscores, not starting with a digit.
   static func identifier(_ text: String) -> String {
     var id = ""

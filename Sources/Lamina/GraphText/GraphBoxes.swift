@@ -14,7 +14,9 @@ struct GraphBoxes {
   private let users: [[NodeID]]
   private let outputs: Set<ValueID>
   /// The ids that are taken.
-  private(set) var names = BoxNames()
+  private(set) var names: BoxNames
+  /// Whether the graph is one that an operator owns: its outputs are the last boxes, in their order.
+  private let isRegion: Bool
   private(set) var boxes: [TextBox] = []
   /// The ids of the graph's outputs, in their order.
   private(set) var outputIDs: [String] = []
@@ -29,14 +31,17 @@ struct GraphBoxes {
   /// - Parameters:
   ///   - graph: without nodes that nothing needs.
   ///   - tensors: the values of its parameters.
-  init(_ graph: Graph, tensors: [String: Tensor]) throws {
+  ///   - names: the ids that are taken.
+  init(_ graph: Graph, tensors: [String: Tensor], names: BoxNames = BoxNames(), isRegion: Bool = false) throws {
     self.graph = graph
+    self.names = names
+    self.isRegion = isRegion
     self.tensors = tensors
     users = graph.users()
     outputs = Set(graph.outputs.map(\.value))
     // Inputs and outputs have the first choice of names.
     for input in graph.inputs { add(input: input) }
-    for output in graph.outputs { outputIDs.append(names.unique(BoxNames.identifier(output.name))) }
+    for output in graph.outputs { outputIDs.append(self.names.unique(BoxNames.identifier(output.name))) }
     for (place, node) in graph.nodes.enumerated() where !absorbed.contains(place) { add(node, at: place) }
     if !failures.isEmpty { throw DiagnosticsError(failures) }
     for (output, id) in zip(graph.outputs, outputIDs) { add(output: output, id) }
@@ -55,7 +60,8 @@ struct GraphBoxes {
   /// An output is a box that nothing reads.
   private mutating func add(output: Graph.Output, _ id: String) {
     let source = source(of: output.value)
-    if boxes[source.box].operation != "Input", boxes[source.box].results.count == 1, users[output.value.index].isEmpty,
+    if !isRegion, boxes[source.box].operation != "Input", boxes[source.box].results.count == 1,
+      users[output.value.index].isEmpty,
       graph.outputs.filter({ $0.value == output.value }).count == 1
     {
       boxes[source.box].id = id
@@ -134,15 +140,39 @@ struct GraphBoxes {
       let source = source(of: operand)
       edges.append((slot, TextBox.Edge(source: source.box, port: source.port)))
     }
-    box.arguments += try argumentTexts(node.operation, runtimeSizes: graph.runtimeSizes)
+    box.regions = regions(of: node)
+    box.arguments += try argumentTexts(
+      node.operation,
+      regions: Dictionary(box.regions.map { ($0.argument, $0.block.name) }, uniquingKeysWith: { first, _ in first }),
+      runtimeSizes: graph.runtimeSizes)
     let taken = Set(edges.map(\.slot))
+    // Before a list of operands those are named that stand beside one that is left out.
+    let fixed = isVariadic ? type.operands.count - 1 : 0
+    let leavesOut = node.operands.prefix(fixed).contains(nil)
     let inOrder = isVariadic || edges.map(\.slot) == Array(freeSlots(node, besides: box, type).prefix(taken.count))
     box.edges = edges.map { slot, edge in
       var edge = edge
-      if !inOrder { edge.operand = type.operands[slot].name }
+      if !inOrder || (leavesOut && slot < fixed) { edge.operand = type.operands[slot].name }
       return edge
     }
     append(box, node.results, resultNames: type.results)
+  }
+
+  /// The subgraphs that an operator owns.
+  private mutating func regions(of node: Node) -> [(argument: String, block: TextBlock)] {
+    var regions: [(argument: String, block: TextBlock)] = []
+    for (argument, value) in node.operation.attributeValues {
+      guard case .graph(let shared) = value else { continue }
+      let name = names.unique(BoxNames.identifier("\(node.origin.path)_\(argument)"))
+      do {
+        let inner = try GraphBoxes(shared.graph, tensors: [:], names: names, isRegion: true)
+        names = inner.names
+        regions.append((argument, TextBlock(name: name, parameters: [], boxes: inner.boxes)))
+      } catch {
+        failures += (error as? DiagnosticsError)?.diagnostics ?? []
+      }
+    }
+    return regions
   }
 
   /// The slots that edges without a name fill, in order.

@@ -5,7 +5,7 @@ import GraphIR
 import TensorCore
 
 struct GraphFileText {
-  private(set) var text: String
+  private(set) var text = ""
   /// The tensors of the weights file, by the names that boxes give them.
   private(set) var tensors: [(name: String, tensor: Tensor)] = []
 
@@ -13,10 +13,8 @@ struct GraphFileText {
   ///   - graph: whose sizes' ranges are declared.
   ///   - weightsFile: the file beside the text that holds the tensors.
   init(_ contents: RepeatedBlocks, of graph: Graph, weightsFile: String) {
+    addTensors(of: contents.boxes, path: "")
     for box in contents.boxes {
-      for weight in box.weights {
-        tensors.append((weight.name.isEmpty ? box.id : "\(box.id)/\(weight.name)", weight.tensor))
-      }
       for (round, weights) in box.rounds.enumerated() {
         for (place, weight) in weights {
           let inner = box.block.map { contents.blocks[$0].boxes[place].id } ?? ""
@@ -43,7 +41,26 @@ struct GraphFileText {
       text += statements(block.boxes, indent: "        ", names: false)
       text += "    end\n"
     }
+    text += regions(of: contents.boxes)
     text += statements(contents.boxes, indent: "    ")
+  }
+
+  /// The tensors that boxes and their subgraphs own, by their paths.
+  private mutating func addTensors(of boxes: [TextBox], path: String) {
+    for box in boxes {
+      for weight in box.weights {
+        tensors.append(("\(path)\(box.id)" + (weight.name.isEmpty ? "" : "/\(weight.name)"), weight.tensor))
+      }
+      for region in box.regions { addTensors(of: region.block.boxes, path: "\(path)\(box.id)/\(region.argument)/") }
+    }
+  }
+
+  /// The subgraphs that boxes run, those inside others first. Without inputs they are blocks by their brackets.
+  private func regions(of boxes: [TextBox]) -> String {
+    boxes.flatMap(\.regions).map { region in
+      regions(of: region.block.boxes) + "    subgraph \(region.block.name)[\"\(region.block.name)()\"]\n"
+        + statements(region.block.boxes, indent: "        ", names: false) + "    end\n"
+    }.joined()
   }
 
   /// The widest line that chains are joined to.

@@ -37,6 +37,7 @@ struct RepeatedBlocks {
     for block in blocks.indices { _ = names.unique(blocks[block].name) }
     names.name(&boxes)
     for block in blocks.indices { names.name(&blocks[block].boxes) }
+    names.nameRegions(of: &boxes)
   }
 
   private func best() -> Run? {

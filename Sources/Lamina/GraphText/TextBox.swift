@@ -32,6 +32,8 @@ struct TextBox {
   var weights: [Weight] = []
   var edges: [Edge] = []
   var results: [TensorType] = []
+  /// The subgraphs that the box runs, by argument.
+  var regions: [(argument: String, block: TextBlock)] = []
   /// For a repeated block: its index, and the weights of each round with the place of their box in the block.
   var block: Int?
   var rounds: [[(box: Int, weight: Weight)]] = []
