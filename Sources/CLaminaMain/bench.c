@@ -19,11 +19,6 @@ static int compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static void run(struct program *program, uint64_t *steps) {
-  enum lamina_status status = lamina_run(program->context, steps);
-  if (status != LAMINA_OK) fail("%s", lamina_status_text(status));
-}
-
 static void print_time(double nanoseconds) {
   if (nanoseconds < 1e4) {
     printf("%10.3f µs", nanoseconds / 1e3);
@@ -35,7 +30,7 @@ static void print_time(double nanoseconds) {
 }
 
 /// The slowest steps, by the least time of several runs.
-static void print_steps(struct program *program) {
+static void print_steps(struct program *program, uint32_t threads) {
   uint32_t count = program->plan->steps.count;
   const struct lamina_step *steps = (const struct lamina_step *)(program->image + program->plan->steps.offset);
   const struct lamina_span *kernels = (const struct lamina_span *)(program->image + program->plan->kernels.offset);
@@ -43,7 +38,7 @@ static void print_steps(struct program *program) {
   uint64_t total = 0;
   memset(best, 255, (size_t)count * 8);
   for (int repeat = 0; repeat < 10; repeat++) {
-    run(program, times);
+    run_model(program, threads, times);
     for (uint32_t i = 0; i < count; i++) {
       if (times[i] < best[i]) best[i] = times[i];
     }
@@ -70,11 +65,11 @@ void print_bench(struct program *program, uint32_t threads) {
   enum { LEAST = 20, MOST = 20000 };
   uint64_t *times = allocate(MOST * 8);
   int count = 0;
-  for (int warm = 0; warm < 5; warm++) run(program, NULL);
+  for (int warm = 0; warm < 5; warm++) run_model(program, threads, NULL);
   // At least 20 runs, then up to half a second.
   for (uint64_t start = now(); count < MOST && (count < LEAST || now() - start < 500000000u); count++) {
     uint64_t before = now();
-    run(program, NULL);
+    run_model(program, threads, NULL);
     times[count] = now() - before;
   }
   qsort(times, (size_t)count, sizeof *times, compare);
@@ -90,5 +85,5 @@ void print_bench(struct program *program, uint32_t threads) {
   printf("\np99    ");
   print_time((double)times[count * 99 / 100]);
   putchar('\n');
-  print_steps(program);
+  print_steps(program, threads);
 }

@@ -39,7 +39,7 @@ static void bind(struct program *program, uint32_t threads, bool is_free) {
   for (uint32_t i = 0; i < count; i++) {
     const struct lamina_symbol *symbol = &symbols(program)[i];
     if (!program->is_known[i]) {
-      if (!is_free && symbol->low != symbol->high) {
+      if (!is_free && symbol->low != symbol->high && !is_room(program, i)) {
         fail("the size '%.*s' is not known, expected --dim %.*s=SIZE", TEXT(program, symbol->name),
              TEXT(program, symbol->name));
       }
@@ -136,10 +136,12 @@ void read_inputs(struct program *program, const struct options *options) {
          TEXT(program, inputs(program)[i].name));
   }
   bind(program, options->threads, options->bench);
+  program->inputs = allocate((uint64_t)count * sizeof *program->inputs);
   for (uint32_t i = 0; i < count; i++) {
     const struct lamina_port *port = &inputs(program)[i];
     uint64_t bytes = lamina_input_bytes(program->context, i);
     const void *data = paths[i] ? elements(program, port, &tensors[i], paths[i], bytes) : made_up(port->dtype, bytes);
+    program->inputs[i] = data;
     enum lamina_status status = lamina_set_input(program->context, i, data);
     if (status != LAMINA_OK) fail("input '%.*s': %s", TEXT(program, port->name), lamina_status_text(status));
   }

@@ -45,6 +45,11 @@ static const struct lamina_expression *expression(const struct program *program,
   return (const struct lamina_expression *)table(program, program->plan->expressions) + index;
 }
 
+bool is_room(const struct program *program, uint32_t symbol) {
+  struct lamina_span name = symbols(program)[symbol].name;
+  return !program->is_known[symbol] && name.count && text(program, name)[0] == '_';
+}
+
 int64_t axis_symbol(const struct program *program, const struct lamina_port *port, uint32_t axis) {
   const struct lamina_expression *node = expression(program, axis_expression(program, port, axis));
   return node->operation == LAMINA_SYMBOL && node->right < symbol_count(program) ? node->right : -1;

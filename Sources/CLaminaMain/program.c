@@ -55,22 +55,15 @@ static struct program verified_program(void) {
   return program;
 }
 
+/// An output after a run, some sizes of which may be known from then on only.
 static struct tensor output_tensor(struct program *program, uint32_t index) {
   const struct lamina_port *port = &outputs(program)[index];
-  void *data = allocate(lamina_output_bytes(program->context, index));
-  struct tensor tensor = {.data = data, .dtype = port->dtype, .rank = port->shape.count};
-  enum lamina_status status = lamina_set_output(program->context, index, data);
-  if (status != LAMINA_OK) fail("output '%.*s': %s", TEXT(program, port->name), lamina_status_text(status));
-  return tensor;
-}
-
-/// The output's sizes, some of which may be known after the run only.
-static void read_sizes(struct program *program, uint32_t index, struct tensor *tensor) {
-  tensor->count = 1;
-  for (uint32_t axis = 0; axis < tensor->rank; axis++) {
-    tensor->shape[axis] = lamina_value(program->context, axis_expression(program, &outputs(program)[index], axis));
-    tensor->count *= tensor->shape[axis];
+  struct tensor tensor = {.data = program->outputs[index], .dtype = port->dtype, .rank = port->shape.count, .count = 1};
+  for (uint32_t axis = 0; axis < tensor.rank; axis++) {
+    tensor.shape[axis] = lamina_value(program->context, axis_expression(program, port, axis));
+    tensor.count *= tensor.shape[axis];
   }
+  return tensor;
 }
 
 static void write_output(const char *path, const struct tensor *tensor) {
@@ -106,15 +99,14 @@ int main(int count, char **arguments) {
   bool is_open = options.weights == NULL && (lamina_main_model.weights || lamina_main_model.weights_bytes == 0);
   if (!is_open) open_model(&program, options.weights);
   read_inputs(&program, &options);
-  struct tensor *tensors = allocate((uint64_t)output_count * sizeof *tensors);
-  for (uint32_t i = 0; i < output_count; i++) tensors[i] = output_tensor(&program, i);
+  make_outputs(&program);
   if (options.bench) {
     print_bench(&program, options.threads);
   } else {
-    enum lamina_status status = lamina_run(program.context, NULL);
-    if (status != LAMINA_OK) fail("%s", lamina_status_text(status));
+    run_model(&program, options.threads, NULL);
   }
-  for (uint32_t i = 0; i < output_count; i++) read_sizes(&program, i, &tensors[i]);
+  struct tensor *tensors = allocate((uint64_t)output_count * sizeof *tensors);
+  for (uint32_t i = 0; i < output_count; i++) tensors[i] = output_tensor(&program, i);
   // Files come first: what is printed is then the word of a run that has done all it was asked.
   for (uint32_t i = 0; i < output_count; i++) {
     if (paths[i]) write_output(paths[i], &tensors[i]);

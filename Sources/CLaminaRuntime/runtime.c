@@ -19,6 +19,7 @@ const char *lamina_status_text(enum lamina_status status) {
   case LAMINA_MISSING_INPUT: return "an input or output has no memory yet";
   case LAMINA_OUT_OF_MEMORY: return "the system has no more memory";
   case LAMINA_ARENA_TOO_SMALL: return "the arena is too small for these sizes";
+  case LAMINA_NEEDS_ROOM: return "a size that the run found needs more room";
   case LAMINA_STATUS_COUNT: break;
   }
   return "unknown status";

@@ -83,7 +83,8 @@ package struct ModelLinker {
   /// What every other language calls.
   private static let entryPoints = [
     "lamina_status_text", "lamina_open", "lamina_bind", "lamina_set_parallel", "lamina_set_input", "lamina_set_output",
-    "lamina_input_bytes", "lamina_output_bytes", "lamina_arena_bytes", "lamina_value", "lamina_run", "lamina_close",
+    "lamina_input_bytes", "lamina_output_bytes", "lamina_arena_bytes", "lamina_value", "lamina_run", "lamina_needed_room",
+    "lamina_close",
   ]
 
   /// Links in the workspace and returns the path of the result.

@@ -54,6 +54,9 @@ package struct Symbol: Sendable, Hashable {
   package var bound: Dim?
   /// Without a declared range a size is between 1 and this.
   package static let unbounded = 1...(1 << 31)
+  /// Whether a size that no input shows is room for run-time sizes without a bound, by its name: whoever runs the model
+  /// makes it larger until a run fits.
+  package static func isRoom(_ name: String) -> Bool { name.hasPrefix("_") }
   package init(_ name: String, _ range: ClosedRange<Int> = Symbol.unbounded, bound: Dim? = nil) {
     self.name = name
     self.range = range

@@ -120,13 +120,25 @@ extension GraphBuilder {
   ///   - name: what the size's name resembles, such as an operator's name.
   ///   - bound: what it never exceeds, over sizes that are known before anything runs.
   package mutating func runtimeSize(near name: String, atMost bound: Dim) -> Dim {
+    let own = unusedSizeName(near: name)
+    let high = bound.bounds(graph.ranges).high ?? Symbol.unbounded.upperBound
+    declare(Symbol(own, 0...max(0, high), bound: bound))
+    return Dim(symbol: own)
+  }
+
+  /// Declares room for run-time sizes that nothing bounds: a size that no input shows, which grows when a run needs more.
+  package mutating func room(near name: String) -> Dim {
+    let own = unusedSizeName(near: "\(name)_room")
+    declare(Symbol(own))
+    return Dim(symbol: own)
+  }
+
+  private func unusedSizeName(near name: String) -> String {
     let stem = "_" + String(name.lowercased().drop(while: { $0 == "_" }).prefix(while: { !$0.isNumber }))
     let taken = Set(graph.symbols.map(\.name))
     var number = graph.symbols.count
     while taken.contains("\(stem)\(number)") { number += 1 }
-    let high = bound.bounds(graph.ranges).high ?? Symbol.unbounded.upperBound
-    declare(Symbol("\(stem)\(number)", 0...max(0, high), bound: bound))
-    return Dim(symbol: "\(stem)\(number)")
+    return "\(stem)\(number)"
   }
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Named sizes from the shapes of inputs.
 
+import GraphIR
 import GraphSupport
 import TensorCore
 
-/// The named sizes of a model for inputs in order. Throws with every input that does not fit, and what all should be.
+/// The named sizes of a model for inputs in order; room for sizes that a run finds is as small as it can be. Throws with
+/// every input that does not fit, and what all should be.
 package func bindSizes(
   _ ports: [(name: String, type: TensorType)], _ inputs: [Tensor], ranges: [String: ClosedRange<Int>]
 ) throws -> [String: Int] {
@@ -32,6 +34,10 @@ package func bindSizes(
   }
   for (name, range) in ranges.sorted(by: { $0.key < $1.key }) {
     guard let size = dims[name] else {
+      if Symbol.isRoom(name) {
+        dims[name] = range.lowerBound
+        continue
+      }
       findings.append("the size '\(name)' does not follow from the inputs")
       continue
     }

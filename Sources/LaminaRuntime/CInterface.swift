@@ -99,6 +99,13 @@ public func laminaRun(_ handle: OpaquePointer?, _ nanoseconds: UnsafeMutablePoin
   return status { () throws(RuntimeError) in try context.pointee.run(nanoseconds: nanoseconds) }
 }
 
+@_cdecl("lamina_needed_room")
+public func laminaNeededRoom(_ handle: OpaquePointer?, _ size: UnsafeMutablePointer<Int64>?) -> UInt32 {
+  guard let needed = context(handle)?.pointee.neededRoom else { return UInt32.max }
+  size?.pointee = needed.size
+  return UInt32(needed.symbol)
+}
+
 @_cdecl("lamina_close")
 public func laminaClose(_ handle: OpaquePointer?) {
   guard let context = context(handle) else { return }

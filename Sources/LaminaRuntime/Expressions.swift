@@ -35,6 +35,11 @@ extension PlanImage {
     return value
   }
 
+  /// Whether a symbol is room for sizes that runs find: the caller binds it, and its name starts with '_'.
+  func isRoom(_ symbol: Int) -> Bool {
+    symbols[symbol].bound == UInt32.max && text(symbols[symbol].name).first == UInt8(ascii: "_")
+  }
+
   /// The symbols that the caller binds: the first so many.
   var callerSymbolCount: Int {
     var count = 0

@@ -64,10 +64,11 @@ extension Context {
   ///
   /// - Parameter nanoseconds: Room for the time of each step (of all its repetitions; of loops and branches what they
   ///   take themselves), or nil.
-  /// - Throws: when a size that the run finds is beyond its bound.
+  /// - Throws: when a size that the run finds is beyond its bound; `neededRoom` says whether a larger one may be bound.
   public mutating func run(nanoseconds: UnsafeMutablePointer<UInt64>? = nil) throws(RuntimeError) {
     guard isBound else { throw RuntimeError(LAMINA_NOT_BOUND) }
     guard missing == 0 else { throw RuntimeError(LAMINA_MISSING_INPUT) }
+    tables.needed[1] = 0
     let stepCount = model.image.steps.count
     // With the pool taken by another context this run is serial, and comes to the same bits.
     let threads: Threads =
@@ -150,10 +151,28 @@ extension Context {
 
   /// Sets a run-time size within its bound.
   private func setSize(_ symbol: Int, _ value: Int64) throws(RuntimeError) {
-    guard value >= 0, value <= tables.values[Int(model.image.symbols[symbol].bound)] else {
-      throw RuntimeError(LAMINA_BAD_SIZE)
-    }
+    guard value >= 0 else { throw RuntimeError(LAMINA_BAD_SIZE) }
+    try checkRoom(for: symbol, value)
     try set(symbol: symbol, to: value)
+  }
+
+  /// Checks that a run-time size is within its bound. A bound that is room, which is as large as the caller bound it,
+  /// may be made larger.
+  private func checkRoom(for symbol: Int, _ value: Int64) throws(RuntimeError) {
+    let image = model.image
+    let bound = Int(image.symbols[symbol].bound)
+    if value <= tables.values[bound] { return }
+    let room = Int(image.expressions[bound].right)
+    guard image.expressions[bound].operation == LAMINA_SYMBOL.rawValue, image.isRoom(room),
+      value <= image.symbols[room].high
+    else { throw RuntimeError(LAMINA_BAD_SIZE) }
+    (tables.needed[0], tables.needed[1]) = (Int64(room), value)
+    throw RuntimeError(LAMINA_NEEDS_ROOM)
+  }
+
+  /// After a run that ended with `LAMINA_NEEDS_ROOM`: the symbol, and what it has to be bound to at least.
+  public var neededRoom: (symbol: Int, size: Int64)? {
+    tables.needed[1] == 0 ? nil : (Int(tables.needed[0]), tables.needed[1])
   }
 
   private func loop(_ index: Int, _ threads: Threads, _ clock: inout StepClock) throws(RuntimeError) {
@@ -163,7 +182,7 @@ extension Context {
     if step.operands & LAMINA_LOOP_LIMIT.rawValue != 0 {
       let wanted = try readInteger(reference)
       // What it stacks has room for so many iterations only.
-      if step.count != UInt32.max && wanted > limit { throw RuntimeError(LAMINA_BAD_SIZE) }
+      if step.count != UInt32.max { try checkRoom(for: Int(step.count), wanted) }
       limit = min(limit, wanted)
       reference &+= 1
     }

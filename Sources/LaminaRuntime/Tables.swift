@@ -40,6 +40,8 @@ struct Tables {
   /// The references to port `p` are `patches[patchStarts[p] ..< patchStarts[p + 1]]`.
   let patchStarts: UnsafeMutablePointer<UInt32>
   let patches: UnsafeMutablePointer<UInt32>
+  /// After a run that needs more room: the symbol, and what it has to be at least (0: no such run).
+  let needed: UnsafeMutablePointer<Int64>
   private let memory: UnsafeMutableRawPointer
 
   init?(_ image: PlanImage) {
@@ -62,6 +64,7 @@ struct Tables {
     let stepsOffset = room(PreparedStep.self, image.steps.count)
     let startsOffset = room(UInt32.self, portCount &+ 2)
     let patchesOffset = room(UInt32.self, references.count)
+    let neededOffset = room(Int64.self, 2)
     guard let memory = lamina_allocate(UInt64(byteCount)) else { return nil }
     memset(memory, 0, byteCount)
     self.memory = memory
@@ -76,6 +79,7 @@ struct Tables {
     steps = (memory + stepsOffset).assumingMemoryBound(to: PreparedStep.self)
     patchStarts = (memory + startsOffset).assumingMemoryBound(to: UInt32.self)
     patches = (memory + patchesOffset).assumingMemoryBound(to: UInt32.self)
+    needed = (memory + neededOffset).assumingMemoryBound(to: Int64.self)
 
     // Counting sort of the references by port; entry `p + 2` counts port p, so that after the sums and one pass of
     // filling, entry `p` is where port p starts.

@@ -101,6 +101,17 @@ import Testing
     #expect(throws: (any Error).self) { _ = try compiled.run(ordered) }
   }
 
+  @Test func axesOfOneElement() throws {
+    let bytes = model(
+      graph(
+        [node("Squeeze", ["x", "axes"], ["y"])], inputs: [valueInfo("x", ["N", "2"])], outputs: ["y"],
+        initializers: [longs("axes", [0])]))
+    #expect(try run(bytes, ["x": try tensor([1, 2], [1, 2])]).doubles() == [1, 2])
+    let compiled = try CompiledModel(try importBytes(bytes).graph, CompileOptions(jobs: 1))
+    let two = try tensor([1, 2, 3, 4], [2, 2])
+    #expect(throws: DiagnosticsError.self) { _ = try compiled.run([two]) }
+  }
+
   @Test func broadcasts() throws {
     let bytes = model(
       graph(
@@ -121,12 +132,56 @@ import Testing
     #expect(try run(bytes, ["x": x, "k": try integers([50])]).shape == [5, 3])
   }
 
-  @Test func sizesWithoutABoundAreRefused() throws {
-    let graph = graph(
-      [node("ConstantOfShape", ["k"], ["y"])], inputs: [valueInfo("k", type: 7, ["1"])], outputs: ["y"])
-    let error = #expect(throws: DiagnosticsError.self) { _ = try importBytes(model(graph)) }
-    let finding = try #require(error?.diagnostics.first)
-    #expect(finding.message.contains("'shape' of 'ConstantOfShape'") && finding.message.contains("no bound"))
-    #expect(finding.notes.contains { $0.message.contains("--constant") })
+  /// Nothing bounds these: memory grows from run to run, and whoever imports the model is told.
+  @Test func sizesWithoutABoundGrow() throws {
+    let filled = model(
+      graph(
+        [node("ConstantOfShape", ["k"], ["zeros"]), node("Add", ["zeros", "x"], ["y"])],
+        inputs: [valueInfo("k", type: 7, ["1"]), valueInfo("x", ["1"])], outputs: ["y"]))
+    let warnings = try importBytes(filled).warnings
+    #expect(warnings.contains { $0.id == "growing-size" && $0.message.contains("'shape' of 'ConstantOfShape'") })
+    let x = try tensor([4])
+    #expect(try run(filled, ["k": try integers([3]), "x": x]).doubles() == [4, 4, 4])
+    let imported = try importBytes(filled)
+    let compiled = try CompiledModel(imported.graph, CompileOptions(jobs: 1))
+    let k = try integers([1000])
+    var session = try ModelSession(compiled, [k, x])
+    // Smaller, larger, and the same again with the room that there is then.
+    for count in [1000, 2, 70000, 70000, 0] {
+      k.set(0, integer: Int64(count))
+      try session.run()
+      #expect(session.outputs[0].shape == [count])
+      #expect(session.outputs[0].doubles().allSatisfy { $0 == 4 })
+    }
+    k.set(0, integer: -1)
+    #expect(throws: DiagnosticsError.self) { try session.run() }
+    let range = model(
+      graph(
+        [node("Range", ["zero", "k", "one"], ["y"])], inputs: [valueInfo("k", type: 7, [])], outputs: ["y"],
+        initializers: [
+          tensorMessage("zero", 7, []) { $0.data(9, rawLongs([0])) },
+          tensorMessage("one", 7, []) { $0.data(9, rawLongs([1])) },
+        ]))
+    #expect(try run(range, ["k": try tensor([5], [], .i64)]).integers() == [0, 1, 2, 3, 4])
+  }
+
+  /// A loop that stacks as many results as an input says.
+  @Test func loopsGrow() throws {
+    let body = graph(
+      [node("Identity", ["go"], ["again"]), node("Add", ["v", "x"], ["next"]), node("Neg", ["next"], ["seen"])],
+      inputs: [valueInfo("i", type: 7, []), valueInfo("go", type: 9, []), valueInfo("v", ["2"])],
+      outputs: ["again", "next", "seen"])
+    let bytes = model(
+      graph(
+        [node("Loop", ["m", "", "x"], ["last", "y"], [("body", .graph(body))])],
+        inputs: [valueInfo("m", type: 7, []), valueInfo("x", ["2"])], outputs: ["y"]))
+    let x = try tensor([1, 2])
+    for count in [3, 0, 40] {
+      let result = try run(bytes, ["m": try tensor([Double(count)], [], .i64), "x": x])
+      #expect(result.shape == [count, 2])
+      let rounds = (0..<count).map { Double($0) + 2 }
+      let expected: [Double] = rounds.flatMap { [-$0, -2 * $0] }
+      #expect(result.doubles() == expected)
+    }
   }
 }

@@ -113,6 +113,51 @@ private final class Memory {
     #expect(try context.profile().count == 8)
   }
 
+  /// A size beyond the room that the caller bound says how much room there has to be.
+  @Test func roomIsAskedFor() throws {
+    var plan = controlPlan()
+    plan.symbols.insert(Plan.Symbol("_room", 1...1000), at: 1)
+    plan.symbols[3].bound = Dim(symbol: "_room")
+    plan.outputs[1].capacity = 4 * Dim(symbol: "_room")
+    let memory = Memory(try plan.image())
+    var context = try Context(try memory.model())
+    let x = (0..<20).map { Float($0) }
+    var (y, z, flag) = ([Float](repeating: 0, count: 20), [Float](repeating: 0, count: 20), UInt8(1))
+    func status(room: Int, count: Int64) throws -> lamina_status {
+      var count = count
+      try context.bind([5, room])
+      let byteCount = context.outputByteCount(1)
+      #expect(byteCount == 16 * room)
+      return try x.withUnsafeBytes { x in
+        try y.withUnsafeMutableBytes { y in
+          try z.withUnsafeMutableBytes { z in
+            try withUnsafeBytes(of: &flag) { flag in
+              try withUnsafeBytes(of: &count) { count in
+                for (index, input) in [x.baseAddress, flag.baseAddress, count.baseAddress].enumerated() {
+                  try context.setInput(index, input)
+                }
+                try context.setOutput(0, y.baseAddress)
+                try context.setOutput(1, z.baseAddress)
+                do throws(RuntimeError) { try context.run() } catch { return error.status }
+                return LAMINA_OK
+              }
+            }
+          }
+        }
+      }
+    }
+    #expect(try status(room: 2, count: 4) == LAMINA_NEEDS_ROOM)
+    var needed = context.neededRoom
+    #expect(needed?.symbol == 1 && needed?.size == 4)
+    #expect(try status(room: 4, count: 4) == LAMINA_OK)
+    needed = context.neededRoom
+    #expect(needed == nil && z[..<16] == x[..<16])
+    // More than the symbol's range is no matter of room.
+    #expect(try status(room: 4, count: 1001) == LAMINA_BAD_SIZE)
+    needed = context.neededRoom
+    #expect(needed == nil)
+  }
+
   @Test func faultyControlIsFound() {
     func faults(_ change: (inout Plan) -> Void) -> String {
       var plan = controlPlan()

@@ -33,6 +33,8 @@ struct program {
   struct lamina_context *context;
   int64_t *dims;  // one for each symbol
   bool *is_known; // whether `dims` holds its size yet
+  const void **inputs; // one for each input
+  void **outputs;      // one for each output
 };
 
 /* ---- fail.c: prints "error: …" and ends the program ---- */
@@ -65,6 +67,13 @@ uint32_t find_port(
 /// Reads all inputs, binds the sizes they give, and sets them.
 void read_inputs(struct program *program, const struct options *options);
 
+/* ---- run.c: runs ---- */
+
+/// Makes memory for the outputs at the bound sizes.
+void make_outputs(struct program *program);
+/// Runs once. Where a size that the run found needs more room, that grows and the run starts anew.
+void run_model(struct program *program, uint32_t threads, uint64_t *nanoseconds);
+
 /* ---- plan.c: reading the plan ---- */
 
 const struct lamina_symbol *symbols(const struct program *program);
@@ -78,6 +87,8 @@ const char *text(const struct program *program, struct lamina_span span);
 bool is_text(const struct program *program, struct lamina_span span, const char *string, size_t length);
 /// The metadata under a key; false when there is none.
 bool find_metadata(const struct program *program, const char *key, struct lamina_span *value);
+/// Whether a symbol is room for sizes that a run finds: no input shows it, and it grows when a run needs more.
+bool is_room(const struct program *program, uint32_t symbol);
 /// The symbol that an axis is, or -1 when it is another expression.
 int64_t axis_symbol(const struct program *program, const struct lamina_port *port, uint32_t axis);
 /// The expression of an axis.

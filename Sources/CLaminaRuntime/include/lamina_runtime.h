@@ -53,6 +53,7 @@ enum lamina_status {
   LAMINA_MISSING_INPUT,     // an input or output has no memory yet
   LAMINA_OUT_OF_MEMORY,     // the system refused memory
   LAMINA_ARENA_TOO_SMALL,   // the caller's arena does not hold the plan at these sizes
+  LAMINA_NEEDS_ROOM,        // a run found a size beyond the one that the caller bound for it: `lamina_needed_room`
   LAMINA_STATUS_COUNT
 };
 
@@ -100,6 +101,11 @@ int64_t lamina_value(const struct lamina_context *context, uint32_t expression);
 /// Runs all steps. Allocates nothing. `nanoseconds`: NULL, or room for the time of each step (of all its repetitions;
 /// of a loop or branch what it takes itself).
 enum lamina_status lamina_run(struct lamina_context *context, uint64_t *nanoseconds);
+
+/// After LAMINA_NEEDS_ROOM: what the returned symbol has to be bound to at least (`size`) for the run to go on. A symbol
+/// that no input shows and whose name starts with '_' is room for such sizes: bind more, set inputs and outputs again,
+/// and run again. LAMINA_NONE when the last run did not end so.
+uint32_t lamina_needed_room(const struct lamina_context *context, int64_t *size);
 
 /// Ends the threads and frees all memory. NULL is allowed.
 void lamina_close(struct lamina_context *context);

@@ -24,6 +24,7 @@ final class ImportSession {
   /// Inputs whose values would let more of the model be understood.
   var neededInputs: Set<String> = []
   private(set) var diagnostics: [Diagnostic] = []
+  private var remarks: [Diagnostic] = []
   /// Unsupported operators and the nodes that have them, in order of appearance.
   private var unsupported: [(operation: String, nodes: [String])] = []
   /// Nodes translated so far, those of functions and branches each time they are inlined.
@@ -67,6 +68,7 @@ final class ImportSession {
         .warning, "assumed-size", "'\(name)' is at most \(limit): a slice of an axis of \(limit) ends there",
         file: file.path)
     }
+      + remarks
   }
 
   var failed: Bool { !diagnostics.isEmpty || !unsupported.isEmpty }
@@ -75,6 +77,11 @@ final class ImportSession {
     guard diagnostics.count < Self.errorLimit else { return }
     diagnostics.append(
       Diagnostic(.error, id, message, file: file.path, notes: notes.map { Diagnostic.Note($0) }))
+  }
+
+  /// Says something about how the model was understood.
+  func warn(_ id: String, _ message: String) {
+    remarks.append(Diagnostic(.warning, id, message, file: file.path))
   }
 
   func reportUnsupported(_ operation: String, _ node: String) {

@@ -51,41 +51,40 @@ extension GraphImporter {
   /// The sizes that an operand says. Those that only a run tells are run-time sizes, the same ones wherever the same
   /// integer is a size.
   ///
-  /// - Parameters:
-  ///   - what: the operand's name, for messages.
-  ///   - limits: what each size cannot exceed for its operator's own sake; nil where that says nothing.
-  /// - Throws: when no bound of one is known, or sizes may not be found in this attempt.
-  mutating func sizes(
-    _ id: ValueID, _ what: String, of node: NodeReader, limits: (Int) -> Dim? = { _ in nil }
-  ) throws(TypeError) -> [Dim] {
+  /// - Parameter what: the operand's name, for messages.
+  /// - Throws: when sizes may not be found in this attempt.
+  mutating func sizes(_ id: ValueID, _ what: String, of node: NodeReader) throws(TypeError) -> [Dim] {
     if let dims = known.dims(id) { return dims }
     guard session.findsSizes, let elements = elements(of: id) else { throw unknown(id, what) }
     var sizes: [Dim] = []
-    for (number, element) in elements.enumerated() {
-      sizes.append(try size(element, what, of: node, limit: limits(number)))
-    }
+    for element in elements { sizes.append(try size(element, what, of: node)) }
     return sizes
   }
 
   /// The size that one integer says.
-  mutating func size(
-    _ element: SizeElement, _ what: String, of node: NodeReader, limit: Dim?
-  ) throws(TypeError) -> Dim {
-    guard case .computed(let value, _) = element else {
-      if case .known(let size) = element { return size }
-      return 0
+  mutating func size(_ element: SizeElement, _ what: String, of node: NodeReader) throws(TypeError) -> Dim {
+    switch element {
+    case .known(let size): return size
+    case .computed(let value, _):
+      if let found = foundSizes[element] { return found }
+      let bound = try room(bounds(of: value).high, "'\(what)' of '\(node.operation)'", near: node.operation)
+      let size = try runtimeSize(try scalar(element), near: node.operation, atMost: bound)
+      foundSizes[element] = size
+      return size
     }
-    if let found = foundSizes[element] { return found }
-    let own = ValueBounds(0, limit.flatMap { callerBound($0) })
-    guard let bound = own.and(bounds(of: value)).high else {
+  }
+
+  /// A size's bound, or room that grows where there is none; a subgraph has no room of its own.
+  mutating func room(_ bound: Dim?, _ what: String, near name: String) throws(TypeError) -> Dim {
+    if let bound { return bound }
+    guard depth == 0 else {
       throw TypeError(
-        "'\(what)' of '\(node.operation)' is computed while the model runs, and no bound of it is known",
+        "\(what) is computed while the model runs, and no bound of it is known",
         note: "bound it in the model, by Min or Clip with a constant, or give what it is computed from with "
           + "--constant NAME=VALUE")
     }
-    let size = try runtimeSize(try scalar(element), near: node.operation, atMost: bound)
-    foundSizes[element] = size
-    return size
+    session.warn("growing-size", "\(what) is computed while the model runs and has no bound: memory grows with it")
+    return builder.room(near: name)
   }
 
   /// A size that a scalar says while the model runs.
@@ -93,6 +92,19 @@ extension GraphImporter {
     let size = builder.runtimeSize(near: name, atMost: bound)
     _ = try emit(RuntimeSize(size), scalar)
     return size
+  }
+
+  /// A value that the model has only where a condition holds: a run in which it does not ends with an error.
+  mutating func holding(_ value: ValueID, while condition: ValueID) throws(TypeError) -> ValueID {
+    let shape = type(value).shape
+    let rows = shape.isEmpty ? try emit(Reshape(shape: [1]), value) : value
+    let count = shape.first ?? 1
+    guard let bound = callerBound(count) else { throw TypeError("no bound of \(type(value)) is known") }
+    // A size that cannot be is found where the condition does not hold.
+    let number = try emit(Where(), condition, try emit(Dimension(count, .i64)), try number(-1))
+    let size = try runtimeSize(number, near: "holds", atMost: bound)
+    let kept = try emit(Extend(axis: 0, count), try emit(Prefix(axis: 0, size), rows))
+    return shape.isEmpty ? try emit(Reshape(shape: []), kept) : kept
   }
 
   // MARK: Arithmetic on scalars

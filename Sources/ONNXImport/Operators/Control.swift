@@ -24,7 +24,18 @@ extension OperatorTable {
     } catch {
       // Branches that differ in more than sizes are no fault where the condition's value can be had.
       let unknown = importer.unknown(condition, "cond")
-      throw TypeError(error.message, note: unknown.note ?? error.note)
+      guard importer.session.findsSizes, unknown.note == nil else {
+        throw TypeError(error.message, note: unknown.note ?? error.note)
+      }
+      // It follows from named sizes: the model is compiled for those with which it is true.
+      importer.session.warn(
+        "assumed-branch",
+        "'\(importer.builder.origin.path)' is taken to choose its first branch: runs in which it would not are refused")
+      var results: [ValueID?] = []
+      for result in try importer.inline(then) {
+        results.append(try result.map { value throws(TypeError) in try importer.holding(value, while: flag) })
+      }
+      return results
     }
   }
 
@@ -48,11 +59,12 @@ extension OperatorTable {
       return try importer.emitAll(operation, [nil, nil] + carried + captures.operands)
     }
     if region.graph.outputs.count - 1 > carried.count {
-      guard let trips else {
-        if let limit { throw importer.unknown(limit, "M") }
+      guard let limit else {
         throw TypeError("it stacks results, and nothing says how many at most", note: "give the loop a trip count")
       }
-      operation.count = importer.builder.runtimeSize(near: "loop", atMost: trips)
+      if trips == nil, !importer.session.findsSizes { throw importer.unknown(limit, "M") }
+      let most = try importer.room(trips ?? importer.bounds(of: limit).high, "the trip count of 'Loop'", near: "loop")
+      operation.count = importer.builder.runtimeSize(near: "loop", atMost: most)
     }
     return try importer.emitAll(operation, [limit, condition] + carried + captures.operands)
   }

@@ -56,6 +56,7 @@ enum OperatorTable {
     "Softmax": softmaxLike(Softmax.self),
     "SpaceToDepth": spaceToDepth,
     "Split": split,
+    "Squeeze": squeeze,
     "Sub": legacyBroadcast(Sub()),
     "Tile": tile,
     "TopK": topK,

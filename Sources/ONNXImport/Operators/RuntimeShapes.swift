@@ -38,7 +38,7 @@ extension OperatorTable {
     return [data]
   }
 
-  /// Numbers at equal distances whose count only a run tells. The bounds of its operands say how many there are at most.
+  /// Numbers at equal distances whose count only a run tells.
   static func runtimeRange(
     _ importer: inout GraphImporter, _ node: NodeReader, step: Int
   ) throws(TypeError) -> [ValueID?] {
@@ -48,15 +48,10 @@ extension OperatorTable {
       step > 0
       ? importer.bounds(of: limit) - importer.bounds(of: start)
       : importer.bounds(of: start) - importer.bounds(of: limit)
-    guard let most = reach.high else {
-      throw TypeError(
-        "the number of elements of 'Range' is computed while the model runs, and no bound of it is known",
-        note: "bound 'limit' in the model, by Min or Clip with a constant, or give what it is computed from with "
-          + "--constant NAME=VALUE")
-    }
     let ends = [try importer.wide(start), try importer.wide(limit)]
     let count = try importer.stepCount(ends[0], ends[1], step)
-    let bound = Dim.ceilDiv(Dim.larger(0, most), Dim(abs(step)))
+    let most = reach.high.map { Dim.ceilDiv(Dim.larger(0, $0), Dim(abs(step))) }
+    let bound = try importer.room(most, "the number of elements of 'Range'", near: "range")
     let size = try importer.runtimeSize(count, near: "range", atMost: bound)
     let steps = try importer.emit(Mul(), try importer.emit(NumberRange(count: size, .i64)), try importer.number(step))
     return [try importer.emit(Cast(to: dtype), try importer.emit(Add(), ends[0], steps))]
@@ -80,6 +75,21 @@ extension OperatorTable {
     return [try importer.reshaped(data, elements, open, keepsZeros: keepsZeros)]
   }
 
+  /// Axes whose size follows from named sizes are taken to have one element; a run in which one has not ends with an
+  /// error.
+  static let squeeze: Translation = { (importer, node) throws(TypeError) in
+    var axes = try node.ints("axes") ?? []
+    if let operand = node.operand(1) { axes = try importer.ints(operand, "axes") }
+    var data = try node.required(0)
+    if importer.session.findsSizes {
+      let rank = importer.rank(data)
+      for axis in axes.map({ $0 < 0 ? $0 + rank : $0 }) where (0..<rank).contains(axis) {
+        if !importer.type(data).shape[axis].isConstant { data = try importer.single(data, axis) }
+      }
+    }
+    return [try importer.emit(Squeeze(axes: axes), data)]
+  }
+
   /// The data is broadcast with sizes; one that is computed and meets an axis of several elements can only be 1 or that.
   static let expand: Translation = { (importer, node) throws(TypeError) in
     guard importer.session.findsSizes, let shape = node.operand(1), importer.known.dims(shape) == nil else {
@@ -94,7 +104,7 @@ extension OperatorTable {
       if case .computed = element, own.indices.contains(place), let size = own[place].value, size != 1 {
         sizes.append(own[place])
       } else {
-        sizes.append(try importer.size(element, "shape", of: node, limit: nil))
+        sizes.append(try importer.size(element, "shape", of: node))
       }
     }
     return [try importer.emit(Expand(shape: sizes), data)]
@@ -134,6 +144,16 @@ extension GraphImporter {
     if step == 1, case .known(0) = start { return try emit(Prefix(axis: axis, size), data) }
     let steps = try emit(Mul(), try emit(NumberRange(count: size, .i64)), try number(step))
     return try emit(Gather(axis: axis), data, try emit(Add(), first, steps))
+  }
+
+  /// The only element along an axis.
+  fileprivate mutating func single(_ data: ValueID, _ axis: Int) throws(TypeError) -> ValueID {
+    let size = type(data).shape[axis]
+    session.warn(
+      "assumed-size", "axis \(axis) of \(type(data)) is taken to have one element: runs in which it has not are refused"
+    )
+    let isOne = try emit(Equal(), try emit(Dimension(size, .i64)), try number(1))
+    return try emit(Extend(axis: axis, 1), try holding(data, while: isOne))
   }
 
   /// The data with sizes of which those at `open` are computed, or -1. A run in which their product is not the number
