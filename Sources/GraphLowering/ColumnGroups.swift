@@ -80,7 +80,8 @@ struct ColumnGroupSearch {
       var blocked: Set<Int> = []
       for _ in 0..<8 {
         let members = grow(least: columns, without: blocked)
-        let late = members.map(\.node).filter(readsDependents(of: members.map(\.node)))
+        let late = members.map(\.node).filter(
+          state.readsDependents(of: members.map(\.node) + [anchor], owner, regions))
         if late.isEmpty {
           if let groups = groups(columns, members) { return (groups, members.map(\.node)) }
           break
@@ -152,22 +153,5 @@ struct ColumnGroupSearch {
     let starts = members.filter { $0.columns.extent == columns }.reduce(into: Set()) { $0.formUnion($1.columns.shifts) }
     guard (2...Contract.mostGroups).contains(starts.count) else { return nil }
     return ColumnGroups(axis: axis, columns: columns, starts: starts.sorted())
-  }
-
-  /// Whether a node reads something that can only be computed after the members are. A region is computed as a whole,
-  /// so what waits for one of its nodes waits for all.
-  private func readsDependents(of members: [NodeID]) -> (NodeID) -> Bool {
-    let inside = Set(members + [anchor])
-    var waits: Set<NodeID> = []
-    var frontier = members + [anchor]
-    while let node = frontier.popLast() {
-      for user in graph[node].results.flatMap({ state.users[$0.index] }) where !inside.contains(user) {
-        let mates = owner[user.index].map { regions[$0].nodes } ?? [user]
-        for mate in mates where waits.insert(mate).inserted { frontier.append(mate) }
-      }
-    }
-    return { node in
-      graph[node].operands.contains { $0.flatMap { graph[$0].producer }.map(waits.contains) ?? false }
-    }
   }
 }

@@ -92,31 +92,58 @@ struct Fusion {
     return isInPlace
   }
 
-  /// The node that alone reads a value, when the value is no output.
-  private func onlyUser(_ value: ValueID) -> NodeID? {
-    let users = Set(state.users[value.index])
-    return users.count == 1 && !state.isOutput[value.index] ? users.first : nil
+  /// The elementwise operators after an anchor's result that are computed with it: whatever reads the result, and what
+  /// follows from it, at its own index and waits for nothing that waits for the anchor. Claims them for the region.
+  private mutating func epilogue(of anchor: NodeID, region: Int) -> (nodes: [NodeID], end: ValueID) {
+    let value = graph[anchor].results[0]
+    guard state.options.fuses else { return ([], value) }
+    var blocked: Set<Int> = []
+    for _ in 0..<8 {
+      let nodes = inPlaceReaders(of: value, without: blocked)
+      let late = nodes.filter(state.readsDependents(of: nodes + [anchor], owner, regions))
+      if late.isEmpty {
+        let kept = nodes.filter { !isBetterInReaders($0, members: nodes) }
+        for node in kept { owner[node.index] = region }
+        return (kept, kept.last.map { graph[$0].results[0] } ?? value)
+      }
+      blocked.formUnion(late.map(\.index))
+    }
+    return ([], value)
   }
 
-  /// The elementwise operators after a value that can be computed with it, and the value they end in.
-  private mutating func epilogue(of value: ValueID, region: Int) -> (nodes: [NodeID], end: ValueID) {
-    var (nodes, end): ([NodeID], ValueID) = ([], value)
-    while state.options.fuses, nodes.count < 32, let next = onlyUser(end), owner[next.index] == nil,
-      readsInPlace(next, end), let result = graph[next].results.first
-    {
-      owner[next.index] = region
-      nodes.append(next)
-      end = result
-    }
-    // Copies of the end are stored while it is at hand.
-    for copy in Set(state.users[end.index]) where state.options.fuses && owner[copy.index] == nil {
-      guard let result = graph[copy].results.first, state.isOutput[result.index], readsInPlace(copy, end),
-        isMovement(copy)
+  /// The elementwise operators that read a value, or what follows from it in this way, at their own index.
+  private func inPlaceReaders(of value: ValueID, without blocked: Set<Int>) -> [NodeID] {
+    var known: Set<ValueID> = [value]
+    var nodes: [NodeID] = []
+    var frontier = Set(state.users[value.index].map(\.index))
+    var seen = blocked
+    while let next = frontier.min(), nodes.count < 64 {
+      frontier.remove(next)
+      let id = NodeID(next)
+      guard seen.insert(next).inserted, owner[next] == nil,
+        graph[id].operands.allSatisfy({ $0.map { !known.contains($0) || readsInPlace(id, $0) } ?? true }),
+        let result = graph[id].results.first
       else { continue }
-      owner[copy.index] = region
-      nodes.append(copy)
+      nodes.append(id)
+      known.insert(result)
+      frontier.formUnion(state.users[result.index].map(\.index))
     }
-    return (nodes, end)
+    return nodes
+  }
+
+  /// Whether a last operator of an epilogue is little work for the elementwise operators that read it, which have to
+  /// read its operand anyway; then storing its result as well would only cost.
+  private func isBetterInReaders(_ node: NodeID, members: [NodeID]) -> Bool {
+    let result = graph[node].results[0]
+    guard !state.isOutput[result.index], arithmeticCost(node) <= 2 else { return false }
+    let readers = state.users[result.index]
+    guard readers.allSatisfy({ isPointwise($0) && !members.contains($0) && owner[$0.index] == nil }) else { return false }
+    return graph[node].operands.contains { operand in
+      guard let operand, let producer = graph[operand].producer, !state.isConstant(operand) else { return false }
+      let others = state.users[operand.index].filter { $0 != node }
+      return (members.contains(producer) || owner[producer.index] != nil)
+        && (state.isOutput[operand.index] || others.contains { !members.contains($0) })
+    }
   }
 
   // MARK: Regions
@@ -131,7 +158,7 @@ struct Fusion {
         regions.append(Region(kind: .contraction(id), nodes: [id] + nodes, outputs: [], groups: groups))
         continue
       }
-      let (nodes, end) = epilogue(of: graph[id].results[0], region: regions.count)
+      let (nodes, end) = epilogue(of: id, region: regions.count)
       regions.append(Region(kind: .contraction(id), nodes: [id] + nodes, outputs: [end]))
     }
   }
@@ -154,7 +181,7 @@ struct Fusion {
     for id in graph.nodeIDs where owner[id.index] == nil {
       guard case .reduction = state.lowerings[id.index] else { continue }
       owner[id.index] = regions.count
-      let (nodes, end) = epilogue(of: graph[id].results[0], region: regions.count)
+      let (nodes, end) = epilogue(of: id, region: regions.count)
       regions.append(Region(kind: .reduction(id), nodes: [id] + nodes, outputs: [end]))
     }
   }

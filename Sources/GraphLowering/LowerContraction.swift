@@ -5,6 +5,9 @@ import GraphIR
 import KernelIR
 import TensorCore
 
+/// A packed B up to this size stays in the second-level cache.
+private let nearByteCount = 256 << 10
+
 /// Rows of one tile where rows are what threads share.
 private let rowBlock = 96
 
@@ -132,7 +135,7 @@ private struct MatrixLowering {
 
   func lower() -> LoweredKernel? {
     let groupCount = region.groups?.starts.count ?? 1
-    let tile = Contract.Tile.choose(
+    var tile = Contract.Tile.choose(
       rows: row.extent.value, columns: column.extent.value, groups: groupCount,
       depth: depth.reduce(Dim(1)) { $0 * $1.extent }.value,
       lanes: contraction.accumulator == .f64 ? state.options.target.lanes / 2 : state.options.target.lanes,
@@ -198,6 +201,7 @@ private struct MatrixLowering {
       let batchIndex = batch.indices.filter { batch[$0].b != 0 }
       let flat = flatOffset(batchIndex.map { parts[$0] }, batchIndex.map { batchSizes[$0] })
       bOffset = flat * .int(packing.batchStride) + panel * .int(packing.panelStride)
+      tile.prefetches = packing.elementCount * bType.size > nearByteCount
     } else if packsOnTheFly {
       let source = scope.buffer(argument(b, packing: nil), bType, .read)
       let count = depth.reduce(1) { $0 * ($1.extent.value ?? 1) }

@@ -66,4 +66,21 @@ final class LoweringState {
     }
     return value
   }
+
+  /// Whether a node reads something that can only be computed after the members are. A region is computed as a whole,
+  /// so what waits for one of its nodes waits for all.
+  func readsDependents(of members: [NodeID], _ owner: [Int?], _ regions: [Region]) -> (NodeID) -> Bool {
+    let inside = Set(members)
+    var waits: Set<NodeID> = []
+    var frontier = members
+    while let node = frontier.popLast() {
+      for user in graph[node].results.flatMap({ users[$0.index] }) where !inside.contains(user) {
+        let mates = owner[user.index].flatMap { $0 < regions.count ? regions[$0].nodes : nil } ?? [user]
+        for mate in mates where waits.insert(mate).inserted { frontier.append(mate) }
+      }
+    }
+    return { [graph] node in
+      graph[node].operands.contains { $0.flatMap { graph[$0].producer }.map(waits.contains) ?? false }
+    }
+  }
 }

@@ -82,10 +82,13 @@ package struct Contract: Sendable, Hashable {
     package var columns: Int
     /// Depth steps per iteration of the innermost loop.
     package var unroll: Int
-    package init(rows: Int, columns: Int, unroll: Int = 4) {
+    /// Whether what comes next of a packed B is fetched while it is not needed yet, because it is not in a near cache.
+    package var prefetches = false
+    package init(rows: Int, columns: Int, unroll: Int = 4, prefetches: Bool = false) {
       self.rows = rows
       self.columns = columns
       self.unroll = unroll
+      self.prefetches = prefetches
     }
   }
 

@@ -128,6 +128,11 @@ extension KernelParser {
     let tileColumns = try integer()
     try expect(",")
     let unroll = try integer()
+    var prefetches = false
+    if take(",") {
+      try expect(word: "prefetch")
+      prefetches = true
+    }
     try expect(")")
     try expect("{")
     skipLineEnds()
@@ -157,7 +162,7 @@ extension KernelParser {
       Contract(
         rows: rows, columns: columns, depth: depth, rowAxis: rowAxis, columnAxis: columnAxis, a: a.index,
         aOffset: aOffset, b: b.index, bOffset: bOffset, bIsPacked: bIsPacked,
-        tile: Contract.Tile(rows: tileRows, columns: tileColumns, unroll: unroll), accumulators: accumulators,
-        epilogue: try block()))
+        tile: Contract.Tile(rows: tileRows, columns: tileColumns, unroll: unroll, prefetches: prefetches),
+        accumulators: accumulators, epilogue: try block()))
   }
 }

@@ -114,7 +114,7 @@ package struct KernelPrinter {
   }
 
   private mutating func printContract(_ c: Contract) {
-    let tile = "tile(\(c.tile.rows), \(c.tile.columns), \(c.tile.unroll))"
+    let tile = "tile(\(c.tile.rows), \(c.tile.columns), \(c.tile.unroll)\(c.tile.prefetches ? ", prefetch" : ""))"
     let sums = c.accumulators.map { "\(names.text($0)): \($0.dtype)" }.joined(separator: ", ")
     line(
       "contract \(sums) rows \(names.text(c.rowAxis)) in "

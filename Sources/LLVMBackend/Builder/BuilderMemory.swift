@@ -37,6 +37,15 @@ extension Builder {
     describe(llvm.BuildStore(ref, value.ref, typed(pointer, value.type)), value.type, info)
   }
 
+  /// Asks for the cache line at an address, in the first-level cache when it is `near`, else in the second. The address
+  /// may be any.
+  func prefetch(_ pointer: Value, near: Bool) {
+    let bytes = ValueType(.i8)
+    _ = call(
+      "llvm.prefetch", [.pointer], [module.pointer(to: bytes)],
+      [typed(pointer, bytes), int(0, .i32).ref, int(near ? 3 : 2, .i32).ref, int(1, .i32).ref])
+  }
+
   /// Lanes whose mask (i1) is false read nothing and are 0.
   package func maskedLoad(_ type: ValueType, _ pointer: Value, _ mask: Value, _ info: AccessInfo = AccessInfo())
     -> Value

@@ -18,6 +18,13 @@ struct ContractTile {
   var emitter: KernelEmitter { contraction.emitter }
   var builder: Builder { contraction.builder }
   var contract: Contract { contraction.contract }
+  /// The most rows of the contraction, where that is known.
+  var mostRows: Int? {
+    if case .binary(.min, let a, let b) = contract.rows.kind {
+      return (a.integerValue ?? b.integerValue).map { Int(clamping: $0) }
+    }
+    return contract.rows.integerValue.map { Int(clamping: $0) }
+  }
 
   func emit() {
     let rows = rowPointers()
@@ -126,6 +133,7 @@ struct ContractTile {
     let shared = rows.allSatisfy { $0.pointer.ref == rows[0].pointer.ref }
     let bases = (shared ? [rows[0]] : rows).map { builder.address($0.pointer, aOffset, aType) }
     let bBase = builder.address(bPointer, bOffset, bType)
+    ContractPrefetch(self, steps: count)?.emit(at: bOffset)
     for k in 0..<count {
       let bStep = builder.address(bBase, builder.mulNoWrap(builder.int(k), axis.bStride), bType)
       let panel = contract.accumulators.indices.flatMap { group in
