@@ -49,7 +49,7 @@ static const int lamina_llvm_major = LLVM_VERSION_MAJOR;
   X(ConstIntGetSExtValue) X(IsAConstantVector) X(IsAConstantAggregateZero) X(GetOperand) \
   X(IsAConstantFP) X(ConstRealGetDouble) X(LookupIntrinsicID) X(GetIntrinsicDeclaration) \
   X(IntrinsicGetType) X(GetMDKindIDInContext) X(MDStringInContext2) X(MDNodeInContext2) X(MetadataAsValue) \
-  X(SetMetadata) X(GetDefaultTargetTriple) X(GetHostCPUName) X(GetHostCPUFeatures) X(GetTargetFromTriple) \
+  X(SetMetadata) X(ValueAsMetadata) X(BuildPtrToInt) X(GetDefaultTargetTriple) X(GetHostCPUName) X(GetHostCPUFeatures) X(GetTargetFromTriple) \
   X(CreateTargetMachine) X(DisposeTargetMachine) X(CreateTargetDataLayout) X(DisposeTargetData) \
   X(TargetMachineEmitToMemoryBuffer) X(GetBufferStart) X(GetBufferSize) X(DisposeMemoryBuffer) X(RunPasses) \
   X(CreatePassBuilderOptions) X(DisposePassBuilderOptions) \

@@ -173,6 +173,20 @@ final class KernelScope {
 
   // MARK: Finishing
 
+  /// Results that no cache holds until they are read again are stored past the caches.
+  private func streaming(_ parameters: [Kernel.Parameter]) -> [Kernel.Parameter] {
+    zip(parameters, arguments).map { parameter, argument in
+      guard parameter.access == .write, case .value(let value) = argument, value.index < context.graph.values.count,
+        let count = context.graph.type(value).elementCount.value, count >= Self.streamedByteCount / parameter.dtype.size
+      else { return parameter }
+      var parameter = parameter
+      parameter.isStreamed = true
+      return parameter
+    }
+  }
+
+  private static let streamedByteCount = 16 << 20
+
   /// The finished kernel: indices simplified, scratch numbered after the parameters.
   func finish(name: String, tileAxis: Axis, tiles: Expr, body: [Statement]) -> Kernel {
     let count = parameters.count
@@ -180,7 +194,7 @@ final class KernelScope {
       buffers: Dictionary(uniqueKeysWithValues: scratch.indices.map { (-1 - $0, count + $0) }))
     let numbered = scratch.isEmpty ? body : numbering(body)
     let kernel = Kernel(
-      name: name, parameters: parameters, scratch: scratch, sizes: sizeNames.indices.map { "s\($0)" },
+      name: name, parameters: streaming(parameters), scratch: scratch, sizes: sizeNames.indices.map { "s\($0)" },
       tileAxis: tileAxis, tiles: tiles, body: numbered)
     return KernelPasses.hoistInvariants(KernelPasses.simplifyIndices(kernel))
   }

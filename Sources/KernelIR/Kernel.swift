@@ -13,10 +13,13 @@ package struct Kernel: Sendable, Hashable {
     package var name: String
     package var dtype: DType
     package var access: Access
-    package init(_ name: String, _ dtype: DType, _ access: Access) {
+    /// Stores need not stay in the caches: nobody reads them before they would have to go anyway.
+    package var isStreamed = false
+    package init(_ name: String, _ dtype: DType, _ access: Access, isStreamed: Bool = false) {
       self.name = name
       self.dtype = dtype
       self.access = access
+      self.isStreamed = isStreamed
     }
   }
 

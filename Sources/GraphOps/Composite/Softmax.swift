@@ -72,7 +72,9 @@ package struct Softmax: AxisOperation {
       let shifted = try builder.emit(Sub(), value, try builder.emit(ReduceMax(axes: [axis]), value))
       let powers = try builder.emit(Exp(), shifted)
       let sum = try builder.emit(ReduceSum(axes: [axis]), powers)
-      return [try builder.narrowed(try builder.emit(Div(), powers, sum), to: x.dtype)]
+      // One division a line; the sum is at least 1.
+      let scale = try builder.emit(Reciprocal(), sum)
+      return [try builder.narrowed(try builder.emit(Mul(), powers, scale), to: x.dtype)]
     }
   }
 

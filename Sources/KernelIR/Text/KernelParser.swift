@@ -48,7 +48,7 @@ package struct KernelParser {
         throw error("found \(found), expected 'read', 'write' or 'readWrite'")
       }
       position += 1
-      parameters.append(Kernel.Parameter(buffer.name, buffer.dtype, access))
+      parameters.append(Kernel.Parameter(buffer.name, buffer.dtype, access, isStreamed: take(word: "streamed")))
       if !take(",") { break }
     }
     var sizeNames: [String] = []

@@ -51,6 +51,7 @@ package struct KernelPrinter {
   private mutating func printKernel(_ kernel: Kernel) {
     let parameters = kernel.parameters.enumerated().map {
       "\(names.buffer($0.offset)): \($0.element.dtype) \($0.element.access.rawValue)"
+        + ($0.element.isStreamed ? " streamed" : "")
     }
     var head = "kernel \(KernelNames.quoted(kernel.name))(\(parameters.joined(separator: ", "))"
     if !kernel.sizes.isEmpty {

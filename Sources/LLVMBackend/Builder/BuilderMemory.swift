@@ -7,6 +7,8 @@ internal import CLLVM
 package struct AccessInfo {
   /// In bytes; at least the element's.
   package var alignment: Int?
+  /// Stores go past the caches, where the alignment allows it.
+  var isStreamed = false
   /// The scope this access belongs to, and the scopes it never overlaps: LLVM metadata nodes, made by `AliasScopes`.
   var scope: OpaquePointer?
   var disjoint: OpaquePointer?
@@ -35,6 +37,19 @@ extension Builder {
 
   package func store(_ value: Value, _ pointer: Value, _ info: AccessInfo = AccessInfo()) {
     describe(llvm.BuildStore(ref, value.ref, typed(pointer, value.type)), value.type, info)
+  }
+
+  /// Whether a pointer is a multiple of this power of two, as an i1.
+  func isAligned(_ pointer: Value, to bytes: Int) -> Value {
+    let address = Value(llvm.BuildPtrToInt(ref, pointer.ref, module.type(.i64), ""), .i64)
+    return compare(.eq, and(address, int(bytes - 1)), int(0))
+  }
+
+  /// Streamed stores before it are seen by others before what is stored after it.
+  func finishStreams() {
+    #if arch(x86_64)
+      _ = call("llvm.x86.sse.sfence", [], [], [])
+    #endif
   }
 
   /// Asks for the cache line at an address, in the first-level cache when it is `near`, else in the second. The address
@@ -163,6 +178,11 @@ extension Builder {
   }
 
   private func annotate(_ access: LLVMValueRef?, _ info: AccessInfo) {
+    if info.isStreamed {
+      var one: [LLVMMetadataRef?] = [llvm.ValueAsMetadata(int(1, .i32).ref)]
+      let node = llvm.MetadataAsValue(module.context, llvm.MDNodeInContext2(module.context, &one, 1))
+      llvm.SetMetadata(access, module.metadataKind("nontemporal"), node)
+    }
     if let scope = info.scope { llvm.SetMetadata(access, module.metadataKind("alias.scope"), scope) }
     if let disjoint = info.disjoint { llvm.SetMetadata(access, module.metadataKind("noalias"), disjoint) }
   }

@@ -41,6 +41,8 @@ package final class KernelEmitter {
     /// Whether the kernel may write it.
     var isWritten: Bool
     var access: AccessInfo
+    /// Whether it starts at a cache line and whole vectors are stored past the caches.
+    var streams = false
   }
 
   /// Emits `kernel` as the function `name` into a module. Fails with an `InternalError` that names the kernel.
@@ -79,11 +81,36 @@ package final class KernelEmitter {
     }
     for index in kernel.sizes.indices { sizes.append(b.load(.i64, b.address(b.parameter(1), index, .i64))) }
     if let tiles = kernel.tiles.integerValue, tiles > 0 { axisRanges[kernel.tileAxis.id] = 0...(tiles - 1) }
-    countedLoop(kernel.tileAxis, from: b.parameter(2), to: b.parameter(3), step: 1, isEntered: false) {
-      self.emit(kernel.body)
+    let streamed = kernel.parameters.indices.filter { kernel.parameters[$0].isStreamed }
+    if streamed.isEmpty {
+      emitTiles()
+    } else {
+      emitStreaming(streamed)
     }
     b.returnVoid()
   }
+
+  private func emitTiles() {
+    countedLoop(kernel.tileAxis, from: b.parameter(2), to: b.parameter(3), step: 1, isEntered: false) {
+      self.emit(kernel.body)
+    }
+  }
+
+  /// Stores past the caches need aligned addresses. The caller's memory may lie anywhere, so there is code for both.
+  private func emitStreaming(_ parameters: [Int]) {
+    let areAligned = parameters.map { b.isAligned(buffers[$0].pointer, to: Self.streamAlignment) }
+    b.branch(
+      areAligned.dropFirst().reduce(areAligned[0]) { b.and($0, $1) },
+      then: {
+        for index in parameters { buffers[index].streams = true }
+        self.framed(.conditional) { self.emitTiles() }
+        b.finishStreams()
+        for index in parameters { buffers[index].streams = false }
+      }, else: { self.framed(.conditional) { self.emitTiles() } })
+  }
+
+  /// A cache line.
+  private static let streamAlignment = 64
 
   func size(_ index: Int) -> Value {
     guard sizes.indices.contains(index) else {

@@ -49,13 +49,22 @@ extension KernelEmitter {
         if let mask {
           b.maskedStore(value, pointer, mask, buffer.access)
         } else {
-          b.store(value, pointer, buffer.access)
+          b.store(value, pointer, streaming(buffer, offset, value.type) ?? buffer.access)
         }
       }
     }
     let (pointer, index) = lanePlaces(buffer, offset, vector.type)
     let wanted = mask ?? b.int(1, vector.type.with(.i1))
     when(shared) { b.scatter(vector, pointer, index, wanted, buffer.access) }
+  }
+
+  /// How a whole vector is stored past the caches, where it surely starts at a multiple of its size.
+  private func streaming(_ buffer: Buffer, _ offset: Expr, _ type: ValueType) -> AccessInfo? {
+    guard buffer.streams, type.lanes > 1, startsAtMultiple(offset, of: Int64(type.lanes)) else { return nil }
+    var access = buffer.access
+    access.alignment = type.lanes * type.elementSize
+    access.isStreamed = true
+    return access
   }
 
   /// Emits instructions that run if a scalar condition holds, or always.
