@@ -37,6 +37,7 @@ extension Kernel {
           walk(a, isTop: false)
           walk(b, isTop: false)
         case .repeatWhile: isPossible = false
+        case .prefetch: break
         case .contract(let contract):
           // Operands of the product are read again for every panel.
           if contract.a == read || contract.b == read { isPossible = false }

@@ -176,16 +176,21 @@ final class KernelScope {
   /// Results that no cache holds until they are read again are stored past the caches.
   private func streaming(_ parameters: [Kernel.Parameter]) -> [Kernel.Parameter] {
     zip(parameters, arguments).map { parameter, argument in
-      guard parameter.access == .write, case .value(let value) = argument, value.index < context.graph.values.count,
-        let count = context.graph.type(value).elementCount.value, count >= Self.streamedByteCount / parameter.dtype.size
-      else { return parameter }
+      guard parameter.access == .write, case .value(let value) = argument, isLargerThanCaches(value) else { return parameter }
       var parameter = parameter
       parameter.isStreamed = true
       return parameter
     }
   }
 
-  private static let streamedByteCount = 16 << 20
+  /// Whether a tensor of known size is so large that little of it is in a cache when it is read next.
+  func isLargerThanCaches(_ value: ValueID) -> Bool {
+    guard value.index < context.graph.values.count else { return false }
+    let type = context.graph.type(value)
+    return type.elementCount.value.map { $0 >= Self.cachedByteCount / max(1, type.dtype.size) } ?? false
+  }
+
+  private static let cachedByteCount = 16 << 20
 
   /// The finished kernel: indices simplified, scratch numbered after the parameters.
   func finish(name: String, tileAxis: Axis, tiles: Expr, body: [Statement]) -> Kernel {

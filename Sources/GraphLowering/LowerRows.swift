@@ -76,7 +76,9 @@ private struct RowLowering {
     for (place, axis) in reduced.enumerated() { index[axis] = inner[place] }
     let rowLength = reduced.reduce(Dim(1)) { $0 * rows.shape[$1] }
     let position = flatOffset(inner, reduced.map { scope.size(rows.shape[$0]) })
-    let body = passes(index: index, keeping: rowLength.value.flatMap { $0 <= keptRowLimit ? $0 : nil }, position: position) {
+    let body = passes(
+      index: index, keeping: rowLength.value.flatMap { $0 <= keptRowLimit ? $0 : nil }, position: position, row: tile
+    ) {
       nest(loops, scope, innermost: .vector(unroll: $1 ? 4 : 2), $0)
     }
     return scope.lowered(
@@ -98,15 +100,30 @@ private struct RowLowering {
 
   // MARK: Passes
 
+  /// What a pass reads of the row after this one, from tensors that no cache holds.
+  private func prefetches(of statements: [Statement], row: Axis) -> [Statement] {
+    var found: [Statement] = []
+    for load in statements.flatMap(\.expressions).flatMap(\.loads) where load.condition == nil && load.offset.loads.isEmpty {
+      guard scope.arguments.indices.contains(load.buffer), case .value(let value) = scope.arguments[load.buffer],
+        scope.isLargerThanCaches(value), load.offset.uses(row)
+      else { continue }
+      let next = Statement.prefetch(
+        buffer: load.buffer, offset: load.offset.substituting([row: .axis(row) + .int(1)]))
+      if !found.contains(next) { found.append(next) }
+    }
+    return found
+  }
+
   /// The passes over one row. `loop` wraps statements in the loops over the row; its flag says that they only reduce.
   private func passes(
-    index: [Expr], keeping rowLength: Int?, position: Expr, loop: ([Statement], _ onlyReduces: Bool) -> [Statement]
+    index: [Expr], keeping rowLength: Int?, position: Expr, row: Axis? = nil, loop: ([Statement], _ onlyReduces: Bool) -> [Statement]
   ) -> [Statement] {
     var body: [Statement] = []
     let last = rows.nodes.flatMap { graph[$0].results.compactMap { level[$0] } }.max() ?? 0
     let keptRows = rowLength.map { length in valuesToKeep().map { ($0, length) } } ?? []
     let keptSet = Set(keptRows.map(\.0))
     var scratch: [ValueID: Int] = [:]
+    var ahead: [Statement] = []
     for (value, length) in keptRows {
       scratch[value] = scope.addScratch("row\(scratch.count)", graph.type(value).dtype.computeType, count: max(length, 1))
     }
@@ -137,6 +154,11 @@ private struct RowLowering {
       for output in region.outputs where isFullRow(output) && level[output] == pass && !isRowResult(output) {
         inside.append(scope.store(output, at: index, scope.pull(output, at: index)))
         isReducing = false
+      }
+      // The first pass waits for memory; the second one fetches what the next row's first will read.
+      if let row {
+        if pass == 0 { ahead = prefetches(of: inside, row: row) }
+        if pass == 1 && !inside.isEmpty { inside += ahead }
       }
       if !inside.isEmpty { body += loop(inside, isReducing) }
       // What later passes read of this one: kept rows and finished reductions.

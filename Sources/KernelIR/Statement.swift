@@ -44,6 +44,9 @@ package indirect enum Statement: Sendable, Hashable {
   case accumulateIndex(value: Local, index: Local, Combiner, Expr, at: Expr, lastIndex: Bool)
   /// Stores a value (of the buffer's compute type) unless the guard is false.
   case store(buffer: Int, offset: Expr, value: Expr, guard: Expr?)
+  /// Asks for an element that is read later, where fetching it ahead pays. The offset may be outside of the buffer; it
+  /// reads no memory itself.
+  case prefetch(buffer: Int, offset: Expr)
   case branch(Expr, then: [Statement], else: [Statement])
   /// Runs the body while the condition holds; its condition reads variables. Not inside vector loops.
   case repeatWhile(Expr, [Statement])

@@ -84,6 +84,7 @@ extension Statement {
     case .define(_, let e), .variable(_, let e), .assign(_, let e), .accumulate(_, _, let e): [e]
     case .accumulateIndex(_, _, _, let e, let at, _): [e, at]
     case .store(_, let offset, let value, let condition): [offset, value] + (condition.map { [$0] } ?? [])
+    case .prefetch(_, let offset): [offset]
     case .branch(let condition, _, _), .repeatWhile(let condition, _): [condition]
     case .contract(let c):
       [c.rows, c.columns] + c.depth.flatMap { [$0.extent, $0.aStride, $0.bStride] } + [c.aOffset, c.bOffset]
@@ -113,6 +114,7 @@ extension Statement {
       return .accumulateIndex(value: value, index: index, combiner, e(x), at: e(at), lastIndex: last)
     case .store(let buffer, let offset, let value, let condition):
       return .store(buffer: buffer, offset: e(offset), value: e(value), guard: condition.map(e))
+    case .prefetch(let buffer, let offset): return .prefetch(buffer: buffer, offset: e(offset))
     case .branch(let condition, let then, let otherwise):
       return .branch(e(condition), then: b(then), else: b(otherwise))
     case .repeatWhile(let condition, let body): return .repeatWhile(e(condition), b(body))

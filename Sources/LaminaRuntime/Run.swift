@@ -81,7 +81,11 @@ extension Context {
       } else {
         .none
       }
-    if case .pool(let pool) = threads, parallelNanoseconds >= Context.worthWaking { pool.wake() }
+    if case .pool(let pool) = threads,
+      parallelNanoseconds >= Context.worthWaking || (parallelNanoseconds >= Context.worthSharing && pool.isBusy)
+    {
+      pool.wake()
+    }
     var clock = StepClock(nanoseconds)
     clock.start(stepCount)
     let outcome: Result<Void, RuntimeError>
@@ -206,6 +210,8 @@ extension Context {
 
   /// Work, in nanoseconds, from which waking sleeping threads pays.
   private static var worthWaking: UInt64 { 60_000 }
+  /// Work from which threads that are awake pay.
+  private static var worthSharing: UInt64 { 8_000 }
 
   private enum Threads {
     case none

@@ -15,6 +15,8 @@ public final class ThreadPool: @unchecked Sendable {
   /// How long a thread looks for work before it sleeps, in nanoseconds, outside and inside of a run.
   private static var idleSpin: UInt32 { 30_000 }
   private static var activeSpin: UInt32 { 2_000_000 }
+  /// When the last run ended.
+  private var lastEnd: UInt64 = 0
 
   /// A wait for other threads, in nanoseconds, that shows that something else has their cores; and how many small jobs
   /// the caller then does alone, since each could wait as long.
@@ -65,6 +67,7 @@ public final class ThreadPool: @unchecked Sendable {
   }
 
   func end() {
+    lastEnd = lamina_nanoseconds()
     lamina_store(&pool.pointee.active, 0)
     lamina_store(&pool.pointee.busy, 0)
   }
@@ -86,6 +89,9 @@ public final class ThreadPool: @unchecked Sendable {
     }
     return isAwake
   }
+
+  /// Whether runs follow each other so closely that threads, once awake, find the next one before they sleep again.
+  var isBusy: Bool { lamina_nanoseconds() &- lastEnd < UInt64(ThreadPool.idleSpin) }
 
   /// Ends the threads' sleep, without work yet.
   func wake() {

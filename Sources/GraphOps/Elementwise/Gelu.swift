@@ -32,6 +32,68 @@ package struct Gelu: ElementwiseOperation {
     return [try inferElementwise(operands)]
   }
 
+  /// x · ½ · (1 + erf(x / √2)), in any order, as exporters write it: without the division, and one product less. This
+  /// operator itself would be more exact where 1 + erf cancels than what was asked for, and slower.
+  static let fromError = Rule("gelu-from-erf", on: Mul.self) { _, context throws(TypeError) in
+    guard let type = context.type(0), type.dtype.isFloat else { return nil }
+    var factors: [ValueID] = []
+    collectFactors(context.operands, depth: 3, &factors, context)
+    guard factors.count == 3, let half = factors.firstIndex(where: { isAbout(0.5, $0, context) }) else { return nil }
+    factors.remove(at: half)
+    for (x, sum) in [(factors[0], factors[1]), (factors[1], factors[0])] {
+      guard let erf = shiftedError(sum, context), isScaled(erf, x, context) else { continue }
+      let (half, slope) = (
+        try context.builder.scalar(0.5, type.dtype), try context.builder.scalar(0.5.squareRoot(), type.dtype)
+      )
+      let share = try context.builder.emit(Erf(), try context.builder.emit(Mul(), x, slope))
+      let scaled = try context.builder.emit(Mul(), share, half)
+      return [try context.builder.emit(Mul(), x, try context.builder.emit(Add(), scaled, half))]
+    }
+    return nil
+  }
+
+  /// The factors of a product of products.
+  private static func collectFactors(
+    _ operands: [ValueID?], depth: Int, _ factors: inout [ValueID], _ context: RuleContext
+  ) {
+    for case let operand? in operands {
+      if depth > 0, factors.count < 4, let node = context.builder.graph.producer(operand), node.operation is Mul {
+        collectFactors(node.operands, depth: depth - 1, &factors, context)
+      } else {
+        factors.append(operand)
+      }
+    }
+  }
+
+  /// The operand of erf when a value is 1 + erf(…).
+  private static func shiftedError(_ value: ValueID, _ context: RuleContext) -> ValueID? {
+    guard let sum = context.builder.graph.producer(value), sum.operation is Add, let a = sum.operands[0],
+      let b = sum.operands[1]
+    else { return nil }
+    for (one, other) in [(a, b), (b, a)] where isAbout(1, one, context) {
+      if let node = context.builder.graph.producer(other), node.operation is Erf { return node.operands[0] }
+    }
+    return nil
+  }
+
+  /// Whether a value is x / √2.
+  private static func isScaled(_ value: ValueID, _ x: ValueID, _ context: RuleContext) -> Bool {
+    guard let node = context.builder.graph.producer(value), node.operands.count == 2, let a = node.operands[0],
+      let b = node.operands[1]
+    else { return false }
+    if node.operation is Div { return a == x && isAbout(2.0.squareRoot(), b, context) }
+    guard node.operation is Mul else { return false }
+    return (a == x && isAbout(0.5.squareRoot(), b, context)) || (b == x && isAbout(0.5.squareRoot(), a, context))
+  }
+
+  /// Whether a value is this number in every element, as far as f32 tells.
+  private static func isAbout(_ number: Double, _ value: ValueID, _ context: RuleContext) -> Bool {
+    guard let constant = context.builder.graph.producer(value)?.operation as? Constant,
+      constant.value.tensor.count == 1
+    else { return false }
+    return abs(constant.value.tensor.double(0) - number) <= 1e-6 * number
+  }
+
   package func reference(_ x: [Double]) -> Double {
     if approximate == "tanh" { return x[0] * sigmoid(Self.slope * x[0] * (1 + Self.cubic * x[0] * x[0])) }
     return x[0] * 0.5 * erfc(-x[0] * 0.5.squareRoot())

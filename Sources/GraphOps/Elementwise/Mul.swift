@@ -35,7 +35,8 @@ package struct Mul: ElementwiseOperation {
         if context.splat(1) == 1, x.shape == shape, let a = context.operands[0] { return [a] }
         if context.splat(0) == 1, y.shape == shape, let b = context.operands[1] { return [b] }
         return nil
-      }
+      },
+      Gelu.fromError,
     ]
   }
 }

@@ -110,7 +110,7 @@ private struct CostEstimate {
       case .neg, .abs, .sign, .floor, .ceil, .trunc, .round, .isNaN, .isInf, .not, .bitNot: return 0.25 * width
       case .sqrt, .reciprocal: return width
       case .exp, .expm1, .log2: return 1.5 * width
-      case .log, .log1p, .sigmoid, .tanh, .silu: return 2.5 * width
+      case .log, .log1p, .sigmoid, .tanh, .silu, .erf, .gelu: return 2.5 * width
       default: return 4 * width
       }
     case .binary(let function, let a, _):

@@ -72,6 +72,7 @@ package struct Substitution {
       return .accumulateIndex(value: local(value), index: local(index), combiner, e, at: at, lastIndex: last)
     case .store(let buffer, let offset, let value, let condition):
       return .store(buffer: buffers[buffer] ?? buffer, offset: offset, value: value, guard: condition)
+    case .prefetch(let buffer, let offset): return .prefetch(buffer: buffers[buffer] ?? buffer, offset: offset)
     case .contract(var c):
       c.rowAxis = renamedAxes[c.rowAxis] ?? c.rowAxis
       c.columnAxis = renamedAxes[c.columnAxis] ?? c.columnAxis

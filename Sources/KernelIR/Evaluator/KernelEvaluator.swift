@@ -164,6 +164,7 @@ package struct KernelEvaluator {
       if condition != nil && values[step.operands[2]] == 0 { return }
       let offset = try checked(values[step.operands[0]], buffer, statement, isWrite: true)
       buffers[buffer].store(values[step.operands[1]], offset)
+    case .prefetch: break
     case .branch:
       try run(step.bodies[values[step.operands[0]] != 0 ? 0 : 1])
     case .repeatWhile:

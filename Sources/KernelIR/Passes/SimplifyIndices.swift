@@ -39,6 +39,7 @@ package enum KernelPasses {
       let (newOffset, newCondition) = scope.simplify(offset: offset, guard: condition)
       if newCondition?.integerValue == 0 { return [] }
       return [.store(buffer: buffer, offset: newOffset, value: scope.simplify(value), guard: newCondition)]
+    case .prefetch(let buffer, let offset): return [.prefetch(buffer: buffer, offset: scope.simplify(offset))]
     case .branch(let condition, let then, let otherwise):
       return branch(scope.simplify(condition), then, otherwise, scope)
     case .contract(var c):

@@ -50,6 +50,10 @@ extension KernelParser {
       let condition = try expression()
       let then = try block()
       return .branch(condition, then: then, else: take(word: "else") ? try block() : [])
+    case .word("prefetch", false):
+      position += 1
+      let buffer = try usedBuffer()
+      return .prefetch(buffer: buffer.index, offset: try subscripts().offset)
     case .word("while", false):
       position += 1
       return .repeatWhile(try expression(), try block())

@@ -97,6 +97,7 @@ package struct KernelPrinter {
           + expressions.print(at) + (last ? " last" : ""))
     case .store(let buffer, let offset, let value, let condition):
       line("\(expressions.element(buffer, offset, condition)) = \(expressions.print(value))")
+    case .prefetch(let buffer, let offset): line("prefetch \(expressions.element(buffer, offset, nil))")
     case .branch(let condition, let then, let otherwise):
       line("if \(expressions.print(condition)) {")
       printBody(then)

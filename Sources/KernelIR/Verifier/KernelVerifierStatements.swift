@@ -73,6 +73,9 @@ extension KernelVerifier {
       expect(condition, .bool, "the condition", statement)
       if scope.vector > 0 { report("kernel-vector", "a 'while' stands inside a vector loop or an epilogue", statement) }
       verify(body, &scope)
+    case .prefetch(_, let offset):
+      expect(offset, .i64, "the offset", statement)
+      if !offset.loads.isEmpty { report("kernel-type", "the offset of a prefetch reads memory", statement) }
     case .contract:
       break
     }

@@ -78,9 +78,9 @@ extension UnaryFunction {
   fileprivate var length: Int {
     switch self {
     case .neg, .abs, .sign, .floor, .ceil, .trunc, .round, .sqrt, .reciprocal, .isNaN, .isInf, .not, .bitNot: 0
-    case .exp, .log, .sigmoid, .tanh, .erf: 1
+    case .exp, .log, .sigmoid, .tanh, .erf, .gelu, .silu: 1
     case .expm1, .log1p, .log2, .sin, .cos, .tan, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh, .erfc,
-      .softplus, .gelu, .silu, .mish:
+      .softplus, .mish:
       4
     }
   }

@@ -27,6 +27,10 @@ extension KernelEmitter {
     case .accumulateIndex(let value, let index, let combiner, let e, let at, let lastIndex):
       accumulateIndex(IndexReduction(value: value, index: index, isMax: combiner == .max, lastIndex: lastIndex), e, at)
     case .store(let buffer, let offset, let value, let guardian): emitStore(buffer, offset, value, guardian)
+    case .prefetch(let index, let offset):
+      guard let buffer = buffer(index) else { return }
+      // One line for all lanes: they are neighbours where it pays.
+      b.prefetch(b.address(buffer.pointer, first(offset), ValueType(storage(buffer.dtype))), near: false)
     case .branch(let condition, let then, let otherwise): branch(condition, then, otherwise)
     case .repeatWhile(let condition, let body): repeatWhile(condition, body)
     case .contract(let contract): emitContract(contract)

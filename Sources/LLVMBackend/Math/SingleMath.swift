@@ -12,6 +12,8 @@ struct SingleMath {
     case .sigmoid: sigmoid(x)
     case .tanh: tanh(x)
     case .erf: erf(x)
+    case .gelu: gelu(x)
+    case .silu: silu(x)
     default: nil
     }
   }
@@ -143,5 +145,63 @@ struct SingleMath {
     let (n, q) = exponentialParts(product, rest: fma(bounded, factor, -product) - Self.errorTail[0])
     let large = 1 - scaled(q + 1, n)
     return (a > 1).select(large, small).signed(as: x)
+  }
+
+  // MARK: gelu and silu
+
+  /// (a + 5/2) · e^(a²/2) · erfc(a/√2) / 2 in q - 11/32 with q = a / (a + 5/2), on a in 0...14.98; relative error
+  /// 2^-29.2.
+  /// The first coefficient is the sum of two; its sum and the next one's are taken with what they round.
+  private static let normalTail = [
+    0.45811009407043457, 0.21503281593322754, -0.17707747220993042, -0.1459183245897293,
+    0.03599521890282631, 0.10790443420410156, 0.05127854645252228, -0.059019360691308975, -0.0784817785024643,
+    0.05131625756621361,
+  ]
+  private static let normalTailStart = (
+    high: 0.8546435236930847, low: 1.0294006533071265e-08, slope: -1.0231881141662598
+  )
+
+  /// x · Φ(x) = max(x, 0) - |x| · Φ(-|x|). The second term is q · p · e^(-a²/2) with a polynomial p; what its factors
+  /// round is carried along, since near 0 it is half of x.
+  func gelu(_ x: Lanes) -> Lanes {
+    let a = x.magnitude.atMost(14.98)
+    let sum = a + 2.5
+    let rest = a - (sum - 2.5)
+    let inverse = 1 / sum
+    let quotient = a * inverse
+    let q = fma(fma(-quotient, rest, fma(-quotient, sum, a)), inverse, quotient)
+    let t = q - 0.34375
+    let start = Self.normalTailStart
+    let bend = t.polynomial(Self.normalTail)
+    let slope = fma(bend, t, start.slope)
+    let slopeRest = fma(bend, t, start.slope - slope)
+    let p = fma(slope, t, start.high)
+    let pRest = fma(slope, t, start.high - p) + fma(slopeRest, t, start.low)
+    let half = a * -0.5
+    let exponent = half * a
+    let (n, e) = exponentialParts(exponent, rest: fma(half, a, -exponent))
+    let product = q * p
+    let productRest = fma(q, pRest, fma(q, p, -product))
+    let y = scaled(product + fma(product, e, productRest), n)
+    return (x < 0).select(-y, x - y)
+  }
+
+  /// x / (1 + e^-x), for negative x as x · e^x / (1 + e^x), scaled last so that subnormal results are rounded once.
+  func silu(_ x: Lanes) -> Lanes {
+    let bounded = x.atLeast(-109)
+    let (n, q) = exponentialParts((-bounded.magnitude).atLeast(-109))
+    let power = q + 1
+    let e = scaled(power, n)
+    let bottom = e + 1
+    let rest = e - (bottom - 1)
+    let inverse = 1 / bottom
+    let isNegative = x < 0
+    let product = bounded * power
+    let top = isNegative.select(product, bounded)
+    let topRest = isNegative.select(fma(bounded, power, -product), 0)
+    let quotient = top * inverse
+    let left = fma(-quotient, rest, fma(-quotient, bottom, top)) + topRest
+    let result = fma(left, inverse, quotient)
+    return isNegative.select(scaled(result, n), (x == .infinity).select(.infinity, result))
   }
 }
