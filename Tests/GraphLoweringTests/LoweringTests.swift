@@ -56,6 +56,36 @@ struct LoweringTests {
     try check(builder.graph, [random.tensor(.f32, [5, 20])], kernels: 1)
   }
 
+  @Test func `operators that fan out stay with their product`() throws {
+    var random = SampleSource(seed: 5)
+    var builder = GraphBuilder(name: "gelu")
+    let x = builder.input("x", TensorType(.f32, [7, 20]))
+    let w = try builder.constant(random.tensor(.f32, [20, 37]))
+    let product = try builder.emit(MatMul(), x, w)
+    let inner = try builder.emit(Erf(), builder.emit(Div(), product, builder.scalar(2.0.squareRoot(), .f32)))
+    let sum = try builder.emit(Add(), inner, builder.scalar(1, .f32))
+    let y = try builder.emit(Mul(), builder.emit(Mul(), product, sum), builder.scalar(0.5, .f32))
+    builder.output("y", y)
+    try check(builder.graph, [random.tensor(.f32, [7, 20])], kernels: 1)
+    // What others read too is stored on the way.
+    builder.output("product", product)
+    try check(builder.graph, [random.tensor(.f32, [7, 20])], kernels: 1)
+  }
+
+  @Test func `convolutions with channels first turn images once`() throws {
+    var random = SampleSource(seed: 6)
+    var builder = GraphBuilder(name: "channels first")
+    let x = builder.input("x", TensorType(.f32, [2, 4, 9, 9]))
+    func convolution(_ x: ValueID) throws -> ValueID {
+      try builder.emit(Conv(), x, builder.constant(random.tensor(.f32, [4, 4, 1, 1])))
+    }
+    let first = try builder.emit(Relu(), convolution(x))
+    let second = try builder.emit(Add(), convolution(first), first)
+    let pooled = try builder.emit(GlobalAveragePool(), builder.emit(Relu(), second))
+    builder.output("y", pooled)
+    try check(builder.graph, [random.tensor(.f32, [2, 4, 9, 9])], kernels: 3)
+  }
+
   @Test func `a gated layer is one kernel`() throws {
     var random = SampleSource(seed: 4)
     // Halves in both orders, widths that fill no vector, a residual that another branch of the graph makes.

@@ -57,12 +57,13 @@ import Testing
         case .accumulate: found.insert("accumulate")
         case .accumulateIndex: found.insert("accumulateIndex")
         case .store: found.insert("store")
+        case .prefetch: found.insert("prefetch")
         case .branch: found.insert("branch")
         case .repeatWhile: found.insert("while")
         case .contract: found.insert("contract")
         }
       }
     }
-    #expect(found.count == 12, "\(found.sorted())")
+    #expect(found.count == 13, "\(found.sorted())")
   }
 }

@@ -14,7 +14,7 @@ extension RandomKernelBuilder {
     let (rows, columns) = (extent(maximum: 13), extent(maximum: 40))
     let tile = Contract.Tile(
       rows: Int.random(in: 1...8, using: &random), columns: random.pick([4, 8, 16, 24, 32]),
-      unroll: random.pick([1, 2, 4]))
+      unroll: random.pick([1, 2, 4]), prefetches: random.oneIn(2))
     var depth: [DepthAxis] = []
     var steps = 1
     // Overlapping windows of A, as a convolution reads them.

@@ -136,6 +136,13 @@ struct RandomKernelBuilder {
     }
     if case .vector = loops.last?.2 { isInVectorLoop = true }
     var body = definitions() + [store()]
+    if random.oneIn(4), !parameters.isEmpty, let (axis, _) = axes.last {
+      // Far outside of the buffer as well: nothing may be read.
+      body.append(
+        .prefetch(
+          buffer: Int.random(in: 0..<parameters.count, using: &random),
+          offset: .axis(axis) * .int(random.pick([1, 1000])) + .int(random.pick([-1 << 40, 0, 64]))))
+    }
     isInVectorLoop = false
     for (axis, extent, mode) in loops.reversed() { body = [.loop(Loop(axis, extent.expr, mode, body))] }
     return body
@@ -283,7 +290,7 @@ struct RandomKernelBuilder {
     }
     let shift = random.oneIn(4) ? Int.random(in: 1...5, using: &random) : 0
     let index = parameters.count
-    parameters.append(Kernel.Parameter("b\(index)", dtype, access))
+    parameters.append(Kernel.Parameter("b\(index)", dtype, access, isStreamed: access == .write && random.oneIn(3)))
     contents.append(randomContents(dtype, count: stride.value + shift))
     return (index, disguised(offset + .int(shift)))
   }

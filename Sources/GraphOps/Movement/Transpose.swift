@@ -74,6 +74,14 @@ package struct Transpose: Operation {
         let order = try transpose.permutation(rank: type.rank)
         return order == Array(0..<type.rank) ? [x] : nil
       },
+      // Axes of size 1 may stand anywhere.
+      Rule("transpose-of-ones", on: Transpose.self) { transpose, context throws(TypeError) in
+        guard let type = context.type(0), let x = context.operands[0] else { return nil }
+        let order = try transpose.permutation(rank: type.rank)
+        let moved = order.filter { type.shape[$0] != 1 }
+        guard moved == moved.sorted() else { return nil }
+        return [try context.builder.emit(Reshape(exactly: order.map { type.shape[$0] }), x)]
+      },
     ]
   }
 

@@ -202,6 +202,7 @@ struct SingleMath {
     let quotient = top * inverse
     let left = fma(-quotient, rest, fma(-quotient, bottom, top)) + topRest
     let result = fma(left, inverse, quotient)
-    return isNegative.select(scaled(result, n), (x == .infinity).select(.infinity, result))
+    let isItself = (x == .infinity) | (x == 0)
+    return isNegative.select(scaled(result, n), isItself.select(x, result))
   }
 }
