@@ -101,6 +101,29 @@ import Testing
     #expect(throws: (any Error).self) { _ = try compiled.run(ordered) }
   }
 
+  @Test func padsAndCopies() throws {
+    let bytes = model(
+      graph(
+        [
+          node("Clip", ["k", "none", "five"], ["pads"]), node("Pad", ["x", "pads"], ["wide"]),
+          node("Cast", ["many"], ["repeats"], [("to", .int(7))]), node("Tile", ["wide", "repeats"], ["y"]),
+        ],
+        inputs: [valueInfo("x", ["N"]), valueInfo("k", type: 7, ["2"]), valueInfo("many", type: 2, ["1"])],
+        outputs: ["y"],
+        initializers: [
+          tensorMessage("none", 7, []) { $0.data(9, rawLongs([0])) },
+          tensorMessage("five", 7, []) { $0.data(9, rawLongs([5])) },
+        ]))
+    let x = try tensor([1, 2])
+    for (before, after, copies) in [(1, 2, 2), (0, 0, 1), (9, 0, 3), (2, 1, 0)] {
+      let many = try tensor([Double(copies)], nil, .u8)
+      let y = try run(bytes, ["x": x, "k": try integers([before, after]), "many": many])
+      let row = [Double](repeating: 0, count: min(before, 5)) + [1, 2] + [Double](repeating: 0, count: after)
+      let expected: [Double] = (0..<copies).flatMap { _ in row }
+      #expect(y.doubles() == expected)
+    }
+  }
+
   @Test func axesOfOneElement() throws {
     let bytes = model(
       graph(

@@ -81,6 +81,7 @@ final class ImportSession {
 
   /// Says something about how the model was understood.
   func warn(_ id: String, _ message: String) {
+    if remarks.contains(where: { $0.message == message }) { return }
     remarks.append(Diagnostic(.warning, id, message, file: file.path))
   }
 
