@@ -223,23 +223,34 @@ extension Context {
     let tiles = step.pointee.tiles
     if tiles == 0 { return }
     if step.pointee.parts > 1 {
-      var job = Job(step: step, parts: step.pointee.parts, scratch: scratch, scratchStride: scratchStride)
       switch threads {
       case .none: break
       case .host(let parallel, let argument):
-        parallel(argument, UInt32(job.parts), Job.run, &job)
+        prepareJob(step, parts: step.pointee.parts)
+        parallel(argument, UInt32(step.pointee.parts), Job.run, tables.job)
         return
       case .pool(let pool):
-        job.parts = min(job.parts, pool.threads)
-        if job.parts > 1, step.pointee.nanoseconds >= Context.worthWaking
+        let parts = min(step.pointee.parts, pool.threads)
+        if parts > 1, step.pointee.nanoseconds >= Context.worthWaking
           || pool.shares(smallJob: step.pointee.nanoseconds)
         {
-          pool.run(parts: job.parts, Job.run, &job)
+          prepareJob(step, parts: parts)
+          pool.run(parts: parts, Job.run, tables.job)
           return
         }
       }
     }
     step.pointee.kernel?(step.pointee.pointers, step.pointee.sizes, 0, tiles, scratch)
+  }
+
+  /// Says what threads are to do. What stays as it is is not written, so that they have it in their caches already: a
+  /// loop of one step hands over in less time.
+  private func prepareJob(_ step: UnsafeMutablePointer<PreparedStep>, parts: Int) {
+    let job = tables.job
+    if job.pointee.step != step { job.pointee.step = step }
+    if job.pointee.parts != parts { job.pointee.parts = parts }
+    if job.pointee.scratch != scratch { job.pointee.scratch = scratch }
+    if job.pointee.scratchStride != scratchStride { job.pointee.scratchStride = scratchStride }
   }
 }
 
@@ -267,22 +278,22 @@ private struct StepClock {
 }
 
 /// A step whose tiles are split over threads.
-private struct Job {
-  var step: UnsafeMutablePointer<PreparedStep>
+struct Job {
+  var step: UnsafeMutablePointer<PreparedStep>?
   var parts: Int
   var scratch: UnsafeMutableRawPointer?
   var scratchStride: Int
 
   /// Does one part: tiles in a contiguous range, sizes of parts differing by at most one.
   static let run: lamina_part = { argument, part in
-    guard let job = argument?.assumingMemoryBound(to: Job.self).pointee else { return }
+    guard let job = argument?.assumingMemoryBound(to: Job.self).pointee, let step = job.step else { return }
     let (parts, part) = (Int64(job.parts), Int64(part))
-    let (whole, rest) = job.step.pointee.tiles.quotientAndRemainder(dividingBy: parts)
+    let (whole, rest) = step.pointee.tiles.quotientAndRemainder(dividingBy: parts)
     let begin = part &* whole &+ min(part, rest)
     let end = begin &+ whole &+ (part < rest ? 1 : 0)
     if begin == end { return }
-    job.step.pointee.kernel?(
-      job.step.pointee.pointers, job.step.pointee.sizes, begin, end,
+    step.pointee.kernel?(
+      step.pointee.pointers, step.pointee.sizes, begin, end,
       job.scratch?.advanced(by: Int(part) &* job.scratchStride))
   }
 }

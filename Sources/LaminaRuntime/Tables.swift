@@ -36,6 +36,8 @@ struct Tables {
   let limits: UnsafeMutablePointer<Int64>
   let ports: UnsafeMutablePointer<Port>
   let steps: UnsafeMutablePointer<PreparedStep>
+  /// What threads do now.
+  let job: UnsafeMutablePointer<Job>
   let portCount: Int
   /// The references to port `p` are `patches[patchStarts[p] ..< patchStarts[p + 1]]`.
   let patchStarts: UnsafeMutablePointer<UInt32>
@@ -62,6 +64,7 @@ struct Tables {
     let limitsOffset = room(Int64.self, references.count)
     let portsOffset = room(Port.self, portCount)
     let stepsOffset = room(PreparedStep.self, image.steps.count)
+    let jobOffset = room(Job.self, 1)
     let startsOffset = room(UInt32.self, portCount &+ 2)
     let patchesOffset = room(UInt32.self, references.count)
     let neededOffset = room(Int64.self, 2)
@@ -77,6 +80,7 @@ struct Tables {
     limits = (memory + limitsOffset).assumingMemoryBound(to: Int64.self)
     ports = (memory + portsOffset).assumingMemoryBound(to: Port.self)
     steps = (memory + stepsOffset).assumingMemoryBound(to: PreparedStep.self)
+    job = (memory + jobOffset).assumingMemoryBound(to: Job.self)
     patchStarts = (memory + startsOffset).assumingMemoryBound(to: UInt32.self)
     patches = (memory + patchesOffset).assumingMemoryBound(to: UInt32.self)
     needed = (memory + neededOffset).assumingMemoryBound(to: Int64.self)

@@ -103,8 +103,11 @@ public final class ThreadPool: @unchecked Sendable {
   /// Does parts `0 ..< parts` of a job, part 0 on the caller's thread; `parts` is at most `threads`. Between `begin`
   /// and `end` only.
   func run(parts: Int, _ body: lamina_part, _ argument: UnsafeMutableRawPointer) {
-    pool.pointee.body = body
-    pool.pointee.argument = argument
+    // What threads have in their caches is not written again.
+    if pool.pointee.argument != argument { pool.pointee.argument = argument }
+    if unsafeBitCast(pool.pointee.body, to: UInt.self) != unsafeBitCast(body, to: UInt.self) {
+      pool.pointee.body = body
+    }
     lamina_store(&pool.pointee.remaining, UInt32(parts &- 1))
     for index in 0..<(parts &- 1) { give(pool.pointee.workers + index) }
     body(argument, 0)

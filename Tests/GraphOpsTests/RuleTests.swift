@@ -64,6 +64,33 @@ private func rewritten(_ operation: any Operation, _ operands: [ValueID?], _ bui
     #expect(try rewritten(Cast(to: .i32), [builder.emit(Cast(to: .f32), integers)], builder) == nil, "f32 rounds i32")
   }
 
+  @Test func `products of embeddings are tables`() throws {
+    var builder = builder
+    var random = SampleSource(seed: 1)
+    let (table, weights) = (random.tensor(.f32, [6, 4]), random.tensor(.f32, [4, 9]))
+    let (rows, matrix) = (try builder.constant(table), try builder.constant(weights))
+    let picked = try builder.emit(Gather(axis: 0), rows, integers)
+    let moved = try builder.emit(Reshape(exactly: [6, 4]), builder.emit(Transpose(perm: [1, 0, 2]), picked))
+    #expect(try rewritten(MatMul(), [moved, matrix], builder) == ["Reshape", "Transpose", "Gather", "Constant"])
+    let rule = try #require(MatMul.rules.first)
+    var context = RuleContext(builder: builder, operation: MatMul(), operands: [picked, matrix])
+    let result = try #require(try rule.apply(&context))
+    let product = try #require(context.builder.graph.producer(result[0])?.operands[0])
+    let values = try #require((context.builder.graph.producer(product)?.operation as? Constant)?.value.tensor)
+    let expected = try MatMul().evaluate([Reference(table), Reference(weights)])[0]
+    #expect(values.shape == [6, 9])
+    for index in 0..<54 { #expect(abs(values.double(index) - expected.reals[index]) < 1e-6) }
+    // Not what picks columns, moves what is in a row, grows beyond four times, or is known at run time only.
+    let order = try builder.constant(#require(Tensor(.i32, [4], integers: [3, 2, 1, 0])))
+    let columns = try builder.emit(Gather(axis: 1), rows, order)
+    #expect(try rewritten(MatMul(), [columns, matrix], builder) == nil)
+    let within = try builder.emit(Reshape(exactly: [12, 2]), picked)
+    #expect(try rewritten(MatMul(), [within, builder.constant(random.tensor(.f32, [2, 3]))], builder) == nil)
+    #expect(try rewritten(MatMul(), [picked, builder.constant(random.tensor(.f32, [4, 17]))], builder) == nil)
+    let input = builder.input("w", TensorType(.f32, [4, 9]))
+    #expect(try rewritten(MatMul(), [picked, input], builder) == nil)
+  }
+
   @Test func `powers become products`() throws {
     var builder = builder
     for (exponent, expected) in [(1, ["input"]), (2, ["Mul", "input"]), (-1, ["Reciprocal", "input"])] {

@@ -47,6 +47,9 @@ extension RecurrentOperation {
   /// Whether `Rb` is only ever added to what `Wb` is added to, so that one sum serves all steps.
   var addsBiasesTogether: Bool { (self as? GRU).map { !$0.linearBeforeReset } ?? true }
 
+  /// Whether a step is one product, so that one kernel alone reads the step's input.
+  private var hasOneProduct: Bool { (self as? GRU)?.linearBeforeReset ?? true }
+
   func overSteps(_ builder: inout GraphBuilder, _ operands: [ValueID?]) throws(TypeError) -> [ValueID] {
     guard let x = operands[0], let w = operands[1], let r = operands[2] else { throw TypeError("an operand is missing") }
     func operand(_ number: Int) -> ValueID? { number < operands.count ? operands[number] : nil }
@@ -54,7 +57,7 @@ extension RecurrentOperation {
     let (steps, batch, features, units) = try sizes(operands.map { $0.map { builder.type($0) } })
     let rows = Dim(Self.gateCount) * units
     let isStepsFirst = recurrence.layout == 0
-    let isSingle = features == 1
+    let isSingle = features == 1 && hasOneProduct
     var steppedX = try builder.widened(x)
     if !isStepsFirst { steppedX = try builder.emit(Transpose(perm: [1, 0, 2]), steppedX) }
     let flatX = try builder.emit(Reshape(exactly: [steps * batch, features]), steppedX)
