@@ -18,12 +18,17 @@ struct ContractionCase {
   var tiles: Int
   /// What the kernel learns at run time only.
   var sizes: [Int] = []
+  /// Whether the operands are bf16.
+  var isHalf = false
+  /// Bound by reading the weights.
+  var isOneRow = false
 
   enum Epilogue { case store, biasRelu, gelu }
 
   /// C[m, n] = A[m, k] · packed W[k, n].
   static func dense(
-    _ m: Int, _ k: Int, _ n: Int, _ target: TargetDescription, epilogue: Epilogue = .store, group: String = "dense"
+    _ m: Int, _ k: Int, _ n: Int, _ target: TargetDescription, epilogue: Epilogue = .store, group: String = "dense",
+    isHalf: Bool = false
   ) -> ContractionCase {
     let tile = Contract.Tile.choose(
       rows: m, columns: n, depth: k, lanes: target.lanes(bits: 32), registers: target.registers)
@@ -31,11 +36,11 @@ struct ContractionCase {
     let kernel = kernel(
       "dense", rows: m, columns: n, depth: [DepthAxis(extent: .int(k), aStride: .int(1), bStride: .int(n))], row: row,
       aOffset: .axis(row) * .int(k), tile: tile, epilogue: epilogue, tiles: 1, tileAxis: Axis(id: 0, name: "t"),
-      cOffset: .int(0))
+      cOffset: .int(0), isHalf: isHalf)
     return ContractionCase(
       name: "\(m)x\(k)x\(n)\(epilogue == .store ? "" : epilogue == .gelu ? " gelu" : " bias+relu")", group: group,
       kernel: kernel, arrays: [m * k, padded(n, tile.columns) * k, m * n, n], flops: 2 * Double(m * k * n),
-      weightBytes: k * n * 4, tiles: 1)
+      weightBytes: k * n * (isHalf ? 2 : 4), tiles: 1, isHalf: isHalf, isOneRow: m == 1)
   }
 
   /// C[m, n] = A[m, k] · W[k, n] where the kernel learns m, k and n when it runs, so that W cannot be packed before.
@@ -92,8 +97,9 @@ struct ContractionCase {
 
   private static func kernel(
     _ name: String, rows: Int, columns: Int, depth: [DepthAxis], row: Axis, aOffset: Expr, tile: Contract.Tile,
-    epilogue: Epilogue, tiles: Int, tileAxis: Axis, cOffset: Expr
+    epilogue: Epilogue, tiles: Int, tileAxis: Axis, cOffset: Expr, isHalf: Bool = false
   ) -> Kernel {
+    let operand = isHalf ? DType.bf16 : .f32
     let column = Axis(id: 2, name: "n")
     let sum = Local(id: 0, name: "sum", dtype: .f32)
     let bias = Expr.load(3, .f32, at: .axis(column))
@@ -105,14 +111,14 @@ struct ContractionCase {
       }
     let contract = Contract(
       rows: .int(rows), columns: .int(columns), depth: depth, rowAxis: row, columnAxis: column, a: 0,
-      aOffset: aOffset, b: 1, bOffset: .int(0), bIsPacked: true, tile: tile, accumulators: [sum],
+      aOffset: aOffset, b: 1, bOffset: .int(0), bIsPacked: true, bIsPaired: isHalf, tile: tile, accumulators: [sum],
       epilogue: [
         .store(buffer: 2, offset: cOffset + .axis(row) * .int(columns) + .axis(column), value: value, guard: nil)
       ])
     return Kernel(
       name: name,
       parameters: [
-        .init("a", .f32, .read), .init("w", .f32, .read), .init("c", .f32, .write), .init("bias", .f32, .read),
+        .init("a", operand, .read), .init("w", operand, .read), .init("c", .f32, .write), .init("bias", .f32, .read),
       ], tileAxis: tileAxis, tiles: .int(tiles), body: [.contract(contract)])
   }
 
@@ -140,6 +146,10 @@ struct ContractionCase {
       (64, 64, 64), (128, 128, 128), (256, 256, 256), (128, 784, 128), (128, 768, 768), (1024, 1024, 1024),
     ].map { ContractionCase.runTime($0.0, $0.1, $0.2, target) }
     let few = [2, 4].map { ContractionCase.dense($0, 768, 3072, target) }
-    return dense + few + epilogues + convolutions + single + runTime
+    let half = [
+      (64, 64, 64), (128, 128, 128), (256, 256, 256), (32, 784, 128), (128, 768, 768), (128, 768, 3072), (1, 784, 128),
+      (1, 768, 3072), (1, 4096, 8192),
+    ].map { ContractionCase.dense($0.0, $0.1, $0.2, target, group: "bf16", isHalf: true) }
+    return dense + few + epilogues + convolutions + single + runTime + half
   }
 }

@@ -57,17 +57,19 @@ package struct KernelBenchmark {
 
   private func contractions() throws {
     let multiplyAdds = try MultiplyAdds(settings)
+    let pairs = try settings.target.hasPairProducts ? MultiplyAdds(settings, inPairs: true) : multiplyAdds
     for item in ContractionCase.all(settings.target) where wants(item.group, item.name) {
+      let probe = item.isHalf ? pairs : multiplyAdds
       let (code, milliseconds) = try compiled(item.kernel, settings.target)
       let call = Call(code: code, arrays: item.arrays.map { Memory(floats: $0) }, sizes: item.sizes.map(Int64.init), tiles: item.tiles)
       // The clock of the processor drifts: its peak is taken before and after.
-      let before = multiplyAdds.rate(settings)
+      let before = probe.rate(settings)
       let time = call.nanoseconds(settings)
-      let flops = max(before, multiplyAdds.rate(settings))
+      let flops = max(before, probe.rate(settings))
       let ratio =
-        item.group == "one row"
+        item.isOneRow
         ? Ratio(value: Double(item.weightBytes) / time / peak.read(item.weightBytes), of: "read bandwidth")
-        : Ratio(value: item.flops / time / flops, of: "FMA peak")
+        : Ratio(value: item.flops / time / flops, of: item.isHalf ? "bf16 peak" : "FMA peak")
       report(
         KernelMeasurement(
           group: item.group, name: item.name, nanoseconds: time, rate: item.flops / time, unit: "GFLOP/s", ratio: ratio,

@@ -7,6 +7,8 @@ import LLVMBackend
 package struct Peak: Sendable {
   /// f32 operations per nanosecond (a fused multiply-add counts as two).
   package var flops: Double
+  /// bf16 operations per nanosecond, products in pairs; the same as f32's where there is no instruction for them.
+  package var halfFlops: Double
   /// Bytes per nanosecond by working set, smallest first.
   package var bandwidths: [Bandwidth]
 
@@ -32,6 +34,7 @@ package struct Peak: Sendable {
   package static func measure(_ settings: Settings) throws -> Peak {
     let target = settings.target
     let multiplyAdds = try MultiplyAdds(settings)
+    let pairs = try target.hasPairProducts ? MultiplyAdds(settings, inPairs: true) : multiplyAdds
     let sizes = [
       ("L1", 24 << 10), ("L2", 512 << 10), ("L2", 1 << 20), ("L3", 2 << 20), ("L3", 4 << 20), ("L3", 10 << 20),
       ("DRAM", 192 << 20),
@@ -47,7 +50,7 @@ package struct Peak: Sendable {
         name: name, bytes: bytes, read: rate(code.read, [a, a], bytes, bytes),
         write: rate(code.write, [a, a], bytes, bytes), copy: rate(code.copy, [a, b], bytes / 2, bytes))
     }
-    return Peak(flops: multiplyAdds.rate(settings), bandwidths: bandwidths)
+    return Peak(flops: multiplyAdds.rate(settings), halfFlops: pairs.rate(settings), bandwidths: bandwidths)
   }
 
   private enum Stream { case read, write, copy }
@@ -87,7 +90,8 @@ struct MultiplyAdds {
   private let call: Call
   private let operations: Int
 
-  init(_ settings: Settings) throws {
+  /// - Parameter inPairs: Pairs of bf16 products, for targets that have them.
+  init(_ settings: Settings, inPairs: Bool = false) throws {
     let target = settings.target
     let type = ValueType(.f32, target.lanes(bits: 32))
     let chains = target.features.contains(.avx512f) ? 24 : 12
@@ -99,13 +103,15 @@ struct MultiplyAdds {
     let (factor, term) = (b.load(type, memory), b.load(type, b.address(memory, 64, .f32)))
     let start = (0..<chains).map { b.load(type, b.address(memory, 128 + 16 * $0, .f32)) }
     let sums = b.loop(from: b.int(0), to: b.int(rounds), step: b.int(1), carrying: start) { _, sums in
-      sums.map { b.fma($0, factor, term) }
+      if !inPairs { return sums.map { b.fma($0, factor, term) } }
+      let (x, y) = (b.bitcast(factor, type.with(.i32)), b.bitcast(term, type.with(.i32)))
+      return sums.map { b.pairProducts(x, y, $0) }
     }
     for (index, sum) in sums.enumerated() { b.store(sum, b.address(memory, 1024 + 16 * index, .f32)) }
     b.returnVoid()
     call = Call(
       code: try LoadedKernels(module, function: "probe", target), arrays: [Memory(floats: 4096)])
-    operations = 2 * type.lanes * chains * rounds
+    operations = (inPairs ? 4 : 2) * type.lanes * chains * rounds
   }
 
   /// f32 operations per nanosecond.

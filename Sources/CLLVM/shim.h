@@ -48,7 +48,7 @@ static const int lamina_llvm_major = LLVM_VERSION_MAJOR;
   X(GetInlineAsm) X(ConstInt) X(ConstReal) X(ConstNull) X(ConstVector) X(ConstArray) X(GetUndef) X(IsAConstantInt) \
   X(ConstIntGetSExtValue) X(IsAConstantVector) X(IsAConstantAggregateZero) X(GetOperand) \
   X(IsAConstantFP) X(ConstRealGetDouble) X(LookupIntrinsicID) X(GetIntrinsicDeclaration) \
-  X(IntrinsicGetType) X(GetMDKindIDInContext) X(MDStringInContext2) X(MDNodeInContext2) X(MetadataAsValue) \
+  X(IntrinsicGetType) X(CountParamTypes) X(GetParamTypes) X(GetMDKindIDInContext) X(MDStringInContext2) X(MDNodeInContext2) X(MetadataAsValue) \
   X(SetMetadata) X(ValueAsMetadata) X(BuildPtrToInt) X(GetDefaultTargetTriple) X(GetHostCPUName) X(GetHostCPUFeatures) X(GetTargetFromTriple) \
   X(CreateTargetMachine) X(DisposeTargetMachine) X(CreateTargetDataLayout) X(DisposeTargetData) \
   X(TargetMachineEmitToMemoryBuffer) X(GetBufferStart) X(GetBufferSize) X(DisposeMemoryBuffer) X(RunPasses) \
@@ -89,6 +89,7 @@ static inline unsigned lamina_host_features(void) {
   LAMINA_BIT(5, "avx512vl");
   LAMINA_BIT(6, "avx512bw");
   LAMINA_BIT(7, "avx512dq");
+  LAMINA_BIT(8, "avx512bf16");
 #undef LAMINA_BIT
 #endif
   return bits;

@@ -121,10 +121,19 @@ private struct FixtureRunner {
       let (text, failures) = formatted(fixture.subject)
       return (text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init), failures)
     case .kernels:
-      let lowered = try CompiledModel.lower(try load(command, fixesSizes: false).graph, options.compile)
+      let source = try load(command, fixesSizes: false)
+      var compile = options.compile
+      compile.precision = source.precision
+      let lowered = try CompiledModel.lower(source.graph, compile)
       return (["\(lowered.plan.kernels.count) kernels, \(lowered.plan.steps.count) steps"], [])
     case .run:
-      return try runs(command).compareAll(options, tolerance(command))
+      let source = try load(command, fixesSizes: false)
+      var options = options
+      options.compile.precision = source.precision
+      let runs = try ModelRuns(
+        try CompiledModel.definition(source.graph, options.compile),
+        seed: command.option("random").flatMap(Int.init) ?? 1, sizes: command.sizes(Self.optionNames))
+      return try runs.compareAll(options, tolerance(command))
     }
   }
 
@@ -134,12 +143,6 @@ private struct FixtureRunner {
     return try ModelSource.load(
       fixture.path, weights: weights, seed: command.option("seed").flatMap(Int.init),
       options: ResolveOptions(model: command.option("model"), dims: sizes))
-  }
-
-  private func runs(_ command: Fixture.Command) throws -> ModelRuns {
-    try ModelRuns(
-      try load(command, fixesSizes: false).graph, seed: command.option("random").flatMap(Int.init) ?? 1,
-      sizes: command.sizes(Self.optionNames))
   }
 
   private func tolerance(_ command: Fixture.Command) -> Tolerance {

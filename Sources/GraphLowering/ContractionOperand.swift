@@ -27,7 +27,11 @@ struct ContractionOperand {
     var simplifier = IndexSimplifier()
     for (axis, entry) in zip(axes, contraction.axes) { simplifier.add(axis, extent: scope.size(entry.extent)) }
     // A constant scalar is folded into an immediate when pulled; it has no memory to read.
-    let pulled = scope.pull(operand, at: index)
+    var pulled = scope.pull(operand, at: index)
+    // The products are of the wider type whichever is read: i8 and u8 are summed in i32.
+    if contraction.accumulator == .i32, case .cast(let narrow) = pulled.kind, narrow.dtype.bits <= 8,
+      narrow.dtype.isInteger
+    { pulled = narrow }
     guard case .load(_, let offset, nil) = pulled.kind, let argument = scope.arguments.first, scope.arguments.count == 1,
       let access = AffineAccess(simplifier.simplify(offset), sizeNames: scope.sizeNames)
     else { return nil }

@@ -7,6 +7,7 @@
 // Whatever is left between kernels is stored.
 
 import GraphIR
+import GraphOps
 import KernelIR
 import TensorCore
 
@@ -92,6 +93,17 @@ struct Fusion {
     return isInPlace
   }
 
+  /// Whether a node only widens what contractions multiply: they read it as it was.
+  private func isOperandCast(_ node: NodeID) -> Bool {
+    guard graph[node].operation is Cast, isMovement(node), let result = graph[node].results.first,
+      !state.isOutput[result.index]
+    else { return false }
+    return state.users[result.index].allSatisfy { user in
+      if case .contraction = state.lowerings[user.index] { return true }
+      return false
+    }
+  }
+
   /// The elementwise operators after an anchor's result that are computed with it: whatever reads the result, and what
   /// follows from it, at its own index and waits for nothing that waits for the anchor. Claims them for the region.
   private mutating func epilogue(of anchor: NodeID, region: Int) -> (nodes: [NodeID], end: ValueID) {
@@ -120,7 +132,7 @@ struct Fusion {
     while let next = frontier.min(), nodes.count < 64 {
       frontier.remove(next)
       let id = NodeID(next)
-      guard seen.insert(next).inserted, owner[next] == nil,
+      guard seen.insert(next).inserted, owner[next] == nil, !isOperandCast(id),
         graph[id].operands.allSatisfy({ $0.map { !known.contains($0) || readsInPlace(id, $0) } ?? true }),
         let result = graph[id].results.first
       else { continue }
@@ -241,7 +253,7 @@ struct Fusion {
       if producers.contains(where: waits.contains) {
         waits.insert(index)
       } else if touches {
-        if index > seed.index, members.count < 64, fits(NodeID(index)) {
+        if index > seed.index, members.count < 64, fits(NodeID(index)), !isOperandCast(NodeID(index)) {
           members.insert(index)
         } else {
           waits.insert(index)
@@ -346,7 +358,10 @@ struct Fusion {
     if !wasStored { state.store(base) }
     if ContractionOperand.canRead(operand, index, contraction, state) { return }
     if !wasStored && base != operand { state.forget(base) }
-    storeRoot(operand)
+    // What is only widened for the products is stored as it is.
+    var narrow = operand
+    while let cast = graph[narrow].producer, isOperandCast(cast), let source = graph[cast].operands[0] { narrow = source }
+    storeRoot(narrow)
   }
 
   private func mustStore(_ value: ValueID, of id: NodeID) -> Bool {

@@ -2,6 +2,7 @@
 // What each kind of region becomes: a kernel and what it is called with.
 
 import GraphIR
+import GraphOps
 import KernelIR
 import TensorCore
 
@@ -27,7 +28,7 @@ extension KernelScope {
     let type = context.graph.type(value)
     let number = buffer(.value(value), type.dtype, .write)
     return .store(
-      buffer: number, offset: flatOffset(index, sizes(type.shape)), value: element.cast(to: type.dtype.computeType),
+      buffer: number, offset: flatOffset(index, sizes(type.shape)), value: element.unrounded(for: type.dtype).cast(to: type.dtype.computeType),
       guard: nil)
   }
 }

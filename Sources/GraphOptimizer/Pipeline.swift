@@ -13,7 +13,11 @@ package enum OptimizationLevel: Int, CaseIterable, Sendable {
 
 extension GraphPass {
   /// The passes from a checked graph to one of primitive operators.
-  package static func pipeline(_ level: OptimizationLevel) -> [GraphPass] {
+  package static func pipeline(_ level: OptimizationLevel, _ precision: Precision = .f32) -> [GraphPass] {
+    algebra(level) + (precision == .bf16 ? [.lowerPrecision] : [])
+  }
+
+  private static func algebra(_ level: OptimizationLevel) -> [GraphPass] {
     switch level {
     case .none: [.decompose]
     case .full:

@@ -5,7 +5,7 @@ import TensorCore
 
 /// A constant packed as `[batch][panel][depth][group][panelWidth]`: for each batch index and each panel of columns, the
 /// elements in the order the micro-kernel reads them, the last panel padded with zeros. Groups are columns that are
-/// computed side by side; most contractions have one.
+/// computed side by side; most contractions have one. With pairs, `[batch][panel][depth / 2][group][panelWidth][2]`.
 package struct Packing: Hashable, Sendable {
   /// One axis of the packed operand: its extent and its stride in the constant, in elements.
   package struct Axis: Hashable, Sendable {
@@ -25,29 +25,42 @@ package struct Packing: Hashable, Sendable {
   /// Where each group's first column is, in elements from the first group's.
   package var groups: [Int]
   package var panelWidth: Int
+  /// Steps of the depth that follow each other in memory of the other operand: each run of so many is put in pairs, an
+  /// odd last step with zeros. Nil for no pairs.
+  package var pairedRun: Int?
 
-  package init(offset: Int, batch: [Axis], depth: [Axis], columns: [Axis], groups: [Int] = [0], panelWidth: Int) {
+  package init(
+    offset: Int, batch: [Axis], depth: [Axis], columns: [Axis], groups: [Int] = [0], panelWidth: Int,
+    pairedRun: Int? = nil
+  ) {
     self.offset = offset
     self.batch = batch
     self.depth = depth
     self.columns = columns
     self.groups = groups
     self.panelWidth = panelWidth
+    self.pairedRun = pairedRun
   }
 
   package var batchCount: Int { batch.reduce(1) { $0 * $1.extent } }
   package var depthCount: Int { depth.reduce(1) { $0 * $1.extent } }
   package var columnCount: Int { columns.reduce(1) { $0 * $1.extent } }
   /// Elements of one panel.
-  package var panelStride: Int { depthCount * groups.count * panelWidth }
+  package var panelStride: Int { step(depthCount) * groups.count * panelWidth }
   package var panelCount: Int { (columnCount + panelWidth - 1) / panelWidth }
   /// Elements of one batch index.
   package var batchStride: Int { panelCount * panelStride }
   package var elementCount: Int { batchCount * batchStride }
 
   package var description: String {
-    "[\(batch.isEmpty ? "" : "\(batchCount), ")\(panelCount), \(depthCount), "
-      + "\(groups.count == 1 ? "" : "\(groups.count), ")\(panelWidth)] panels"
+    let pairs = pairedRun == nil ? "" : ", 2"
+    return "[\(batch.isEmpty ? "" : "\(batchCount), ")\(panelCount), \(step(depthCount) / (pairedRun == nil ? 1 : 2)), "
+      + "\(groups.count == 1 ? "" : "\(groups.count), ")\(panelWidth)\(pairs)] panels"
+  }
+
+  /// Where a step of the depth is among those of a panel, which may be padded.
+  private func step(_ number: Int) -> Int {
+    pairedRun.map { number / $0 * ($0 + $0 % 2) + number % $0 } ?? number
   }
 
   /// Writes the packed elements of `size` bytes each to zeroed memory of `elementCount` elements.
@@ -56,33 +69,38 @@ package struct Packing: Hashable, Sendable {
     let columnOffsets = Packing.offsets(columns)
     let depthOffsets = Packing.offsets(depth)
     var place = 0
+    let pairs = pairedRun == nil ? 1 : 2
     for base in Packing.offsets(batch) {
       for panel in 0..<panelCount {
         let first = panel * panelWidth
         let width = min(panelWidth, columnOffsets.count - first)
         // Panels whose columns are neighbours in the constant are copied row by row.
-        let isContiguous = (1..<max(width, 1)).allSatisfy { columnOffsets[first + $0] == columnOffsets[first] + $0 }
-        for k in depthOffsets {
-          for group in groups {
+        let isContiguous =
+          pairs == 1 && (1..<max(width, 1)).allSatisfy { columnOffsets[first + $0] == columnOffsets[first] + $0 }
+        for (number, k) in depthOffsets.enumerated() {
+          let step = step(number)
+          for (position, group) in groups.enumerated() {
             let start = offset + base + k + group
+            let to = place + (step / pairs * groups.count + position) * panelWidth * pairs + step % pairs
             if isContiguous {
-              memoryCopy(into + place * size, from + (start + columnOffsets[first]) * size, width * size)
+              memoryCopy(into + to * size, from + (start + columnOffsets[first]) * size, width * size)
             } else {
               for column in 0..<width {
-                memoryCopy(into + (place + column) * size, from + (start + columnOffsets[first + column]) * size, size)
+                memoryCopy(into + (to + column * pairs) * size, from + (start + columnOffsets[first + column]) * size, size)
               }
             }
-            place += panelWidth
           }
         }
+        place += panelStride
       }
     }
   }
 
   private func memoryCopy(_ to: UnsafeMutableRawPointer, _ from: UnsafeRawPointer, _ count: Int) {
-    if count == 4 {
-      to.storeBytes(of: from.loadUnaligned(as: UInt32.self), as: UInt32.self)
-    } else {
+    switch count {
+    case 2: to.storeBytes(of: from.loadUnaligned(as: UInt16.self), as: UInt16.self)
+    case 4: to.storeBytes(of: from.loadUnaligned(as: UInt32.self), as: UInt32.self)
+    default:
       to.copyMemory(from: from, byteCount: count)
     }
   }

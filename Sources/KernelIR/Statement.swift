@@ -77,13 +77,17 @@ package struct DepthAxis: Sendable, Hashable {
 /// With several accumulators the same rows are multiplied by as many groups of columns at once, and the epilogue sees
 /// the sums of column `n` of every group: the gates of a recurrent cell, the two halves of a gated layer. B is packed
 /// then, `[panel][depth][group][panelWidth]`; `columns` and `tile.columns` are those of one group.
+///
+/// bf16 operands may be multiplied in pairs of depth steps with one instruction, which rounds otherwise than two
+/// multiply-adds and takes subnormal numbers for 0; a packed B has then two steps of the innermost axis side by side,
+/// `[panel][outer depth][⌈inner depth / 2⌉][group][panelWidth][2]`, an odd last one with zeros.
 package struct Contract: Sendable, Hashable {
   package struct Tile: Sendable, Hashable {
     /// Rows of a register tile.
     package var rows: Int
     /// Columns of a register tile in each group and width of a packed panel; a multiple of the vector length is best.
     package var columns: Int
-    /// Depth steps per iteration of the innermost loop.
+    /// Depth steps, or pairs of them, per iteration of the innermost loop.
     package var unroll: Int
     /// Whether what comes next of a packed B is fetched while it is not needed yet, because it is not in a near cache.
     package var prefetches = false
@@ -105,6 +109,8 @@ package struct Contract: Sendable, Hashable {
   package var b: Int
   package var bOffset: Expr
   package var bIsPacked: Bool
+  /// A packed B of bf16 has its innermost depth in pairs.
+  package var bIsPaired: Bool
   package var tile: Tile
   /// For each group of columns the sum at (rowAxis, columnAxis), all of one compute type: f32, f64 or i32; read by the
   /// epilogue.
@@ -114,7 +120,7 @@ package struct Contract: Sendable, Hashable {
 
   package init(
     rows: Expr, columns: Expr, depth: [DepthAxis], rowAxis: Axis, columnAxis: Axis, a: Int, aOffset: Expr, b: Int,
-    bOffset: Expr, bIsPacked: Bool, tile: Tile, accumulators: [Local], epilogue: [Statement]
+    bOffset: Expr, bIsPacked: Bool, bIsPaired: Bool = false, tile: Tile, accumulators: [Local], epilogue: [Statement]
   ) {
     self.rows = rows
     self.columns = columns
@@ -126,6 +132,7 @@ package struct Contract: Sendable, Hashable {
     self.b = b
     self.bOffset = bOffset
     self.bIsPacked = bIsPacked
+    self.bIsPaired = bIsPaired
     self.tile = tile
     self.accumulators = accumulators
     self.epilogue = epilogue

@@ -9,12 +9,17 @@ import LLVMBackend
 package struct CompileOptions: Sendable {
   package var level: OptimizationLevel
   package var target: TargetDescription
+  /// What matrix products and convolutions multiply.
+  package var precision: Precision
   /// How many kernels are compiled at the same time.
   package var jobs: Int
 
-  package init(level: OptimizationLevel = .full, target: TargetDescription = .native, jobs: Int = 2) {
+  package init(
+    level: OptimizationLevel = .full, target: TargetDescription = .native, precision: Precision = .f32, jobs: Int = 2
+  ) {
     self.level = level
     self.target = target
+    self.precision = precision
     self.jobs = jobs
   }
 

@@ -27,11 +27,20 @@ package final class CompiledModel: @unchecked Sendable {
     try self.init(try CompiledModel.lower(graph, options), options)
   }
 
+  /// The graph of primitive operators that kernels are made for.
+  package static func optimized(_ graph: Graph, _ options: CompileOptions) throws -> Graph {
+    var context = PassContext()
+    return try GraphPass.run(GraphPass.pipeline(options.level, options.precision), on: graph, &context)
+  }
+
   /// The graph as kernels and a plan.
   package static func lower(_ graph: Graph, _ options: CompileOptions) throws -> LoweredModel {
-    var context = PassContext()
-    let optimized = try GraphPass.run(GraphPass.pipeline(options.level), on: graph, &context)
-    return try LoweredModel.lower(optimized, options.lowering)
+    try LoweredModel.lower(try optimized(graph, options), options.lowering)
+  }
+
+  /// The graph whose values compiled code must give: itself, or with the roundings of a lower precision.
+  package static func definition(_ graph: Graph, _ options: CompileOptions) throws -> Graph {
+    options.precision == .f32 ? graph : try optimized(graph, options)
   }
 
   package init(_ lowered: LoweredModel, _ options: CompileOptions) throws {

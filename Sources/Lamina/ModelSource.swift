@@ -18,6 +18,8 @@ package struct ModelSource: Sendable {
   package var weights: BoundWeights
   /// The graph with its parameters bound.
   package var graph: Graph
+  /// What its products multiply, as its file says.
+  package var precision = Precision.f32
 
   /// Inputs of the file that are constants of the graph: their values decide sizes.
   package var boundInputs: Set<String> = []
@@ -44,12 +46,26 @@ package struct ModelSource: Sendable {
     let (file, findings) = loadGraphFile(path)
     let errors = findings.filter { $0.severity == .error }
     guard let file, errors.isEmpty else { throw DiagnosticsError(findings) }
+    let precision = try precision(file)
     var resolved = try resolveModel(file, options)
     resolved.warnings = findings + resolved.warnings
     let bound = try bindWeights(resolved.graph, file, path: weights, seed: seed)
     if let report = bound.report { resolved.warnings.append(Diagnostic(.note, "weights-matched", report)) }
     return ModelSource(
-      path: path, file: file, resolved: resolved, weights: bound, graph: try resolved.graph.binding(bound.tensors))
+      path: path, file: file, resolved: resolved, weights: bound, graph: try resolved.graph.binding(bound.tensors),
+      precision: precision)
+  }
+
+  /// What the front matter says about precision.
+  private static func precision(_ file: GraphFile) throws -> Precision {
+    guard let named = file.frontMatter.precision else { return .f32 }
+    if let known = Precision(rawValue: named.value) { return known }
+    let names = Precision.allCases.map(\.rawValue)
+    throw DiagnosticsError([
+      Diagnostic(
+        .error, "unknown-precision", "unknown precision '\(named.value)', expected \(names.joined(separator: " or "))",
+        at: file.location(named.range), fixIt: nearest(named.value, among: names))
+    ])
   }
 
   private static func loadONNX(_ path: String, _ options: ImportOptions) throws -> ModelSource {

@@ -27,6 +27,27 @@ import Testing
     return (0..<Self.count).map { row in (0..<10).max { rows.double(row * 10 + $0) < rows.double(row * 10 + $1) } ?? 0 }
   }
 
+  /// In half precision as many digits are read, from half the weights, and the error against f32 is reported.
+  @Test func halfPrecisionReadsDigits() throws {
+    let folder = try TemporaryFolder()
+    let (pixels, labels) = try digits(folder)
+    for way in [["--backend", "jit"], ["--backend", "interpreter"]] {
+      let output = folder.file("half.npy")
+      let finished = try Command.lamina(
+        ["run", Self.model, "--precision", "bf16", "--input", pixels, "--output", "digit=\(output)"] + way)
+      #expect(finished.status == 0, "\(finished.error)")
+      let right = zip(try classes(output), labels).filter { $0 == $1 }.count
+      #expect(Double(right) >= 0.97 * Double(Self.count), "\(way): \(right) of \(Self.count)")
+    }
+    let compared = try Command.lamina("compare", Self.model, "--precision", "bf16", "--atol", "0.01", "--json")
+    #expect(compared.status == 0, "\(compared.output)\(compared.error)")
+    let outputs = (compared.json as? [String: Any])?["outputs"] as? [[String: Any]]
+    let error = try #require(outputs?.first?["errorAgainstF32"] as? Double)
+    #expect(error > 0 && error < 0.03)
+    let plain = try Command.lamina("compare", Self.model, "--json")
+    #expect(plain.status == 0 && !plain.output.contains("errorAgainstF32"))
+  }
+
   @Test func everyWayGivesTheSamePredictions() throws {
     let folder = try TemporaryFolder()
     let (pixels, labels) = try digits(folder)

@@ -27,7 +27,7 @@ private let linear = "graphs/linear.graph"
   @Test(arguments: [
     [], ["frobnicate"], ["run"], ["run", linear, "--frobnicate"], ["run", linear, "--dim", "N"],
     ["run", linear, "--threads", "many"], ["compare", linear, "--atol", "-1"], ["draw", linear, "-o", "picture.bmp"],
-    ["run", linear, "--random", "1", "--input", "x.npy"],
+    ["run", linear, "--random", "1", "--input", "x.npy"], ["run", linear, "--precision", "f8"],
   ]) func wrongCommandLines(_ arguments: [String]) throws {
     let finished = try Command.lamina(arguments)
     // Without a verb the tool shows its help.

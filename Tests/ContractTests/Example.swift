@@ -31,6 +31,10 @@ struct Example: CustomStringConvertible {
   var bType: DType
   var sumType: DType
   var isPacked: Bool
+  /// The innermost depth of the packed B is in pairs.
+  var isPaired: Bool
+  /// Elements of A between steps of the innermost depth.
+  var aStep: Int
   /// Sizes given at run time.
   var isDynamic: (rows: Bool, columns: Bool, depth: Bool)
   /// Elements between rows beyond their own.
@@ -40,12 +44,12 @@ struct Example: CustomStringConvertible {
 
   var description: String {
     "\(rows)x\(depth)x\(columns) tile \(tile.rows)x\(tile.columns)u\(tile.unroll) \(aType)·\(bType)→\(sumType) "
-      + "packed \(isPacked) dynamic \(isDynamic) gaps \(gaps) groups \(rowGroup ?? 0)"
+      + "packed \(isPacked) pairs \(isPaired) step \(aStep) dynamic \(isDynamic) gaps \(gaps) groups \(rowGroup ?? 0)"
   }
 
   var steps: Int { depth.reduce(1, *) }
   /// The depth axes lie apart by one element more than they need, but for the innermost.
-  private var aStrides: [Int] { strides(innermost: 1, spare: depth.count > 2 ? 1 : 0) }
+  private var aStrides: [Int] { strides(innermost: aStep, spare: depth.count > 2 ? 1 : 0) }
   private var bStrides: [Int] { strides(innermost: columns + gaps.b, spare: depth.count > 2 ? 2 : 0) }
 
   private func strides(innermost: Int, spare: Int) -> [Int] {
@@ -62,6 +66,15 @@ struct Example: CustomStringConvertible {
   var bCount: Int { (bStrides.first ?? 1) * (depth.first ?? 1) + columns + 8 }
   var cStride: Int { columns + gaps.c }
   var cCount: Int { rows * cStride + 16 }
+
+  /// Products may be added in pairs, rounded otherwise than one by one.
+  var isRoundedOtherwise: Bool { aType == .bf16 && bType == .bf16 }
+
+  /// Places of B's steps in a packed panel: a step's number, or with pairs that among steps padded to pairs.
+  func place(_ step: Int) -> Int {
+    guard isPaired, let run = depth.last else { return step }
+    return step / run * (run + run % 2) + step % run
+  }
 
   /// Offsets into A of row 0 and into B of column 0, by depth step.
   func depthOffsets() -> [(a: Int, b: Int)] {
@@ -91,7 +104,8 @@ struct Example: CustomStringConvertible {
     if sumType.isFloat { value = .max(value + .load(3, sumType, at: .axis(column)), .constant(0, sumType)) }
     let contract = Contract(
       rows: size(0, isDynamic.rows), columns: size(1, isDynamic.columns), depth: axes, rowAxis: row,
-      columnAxis: column, a: 0, aOffset: aOffset, b: 1, bOffset: .int(0), bIsPacked: isPacked, tile: tile,
+      columnAxis: column, a: 0, aOffset: aOffset, b: 1, bOffset: .int(0), bIsPacked: isPacked,
+      bIsPaired: isPaired, tile: tile,
       accumulators: [sum],
       epilogue: [
         .store(buffer: 2, offset: .axis(row) * .int(cStride) + .axis(column) + .int(8), value: value, guard: nil)
@@ -107,7 +121,7 @@ struct Example: CustomStringConvertible {
   static func random(_ random: inout Random, lanes: Int, registers: Int) -> Example {
     let types: [(DType, DType, DType)] = [
       (.f32, .f32, .f32), (.f32, .f32, .f32), (.f64, .f64, .f64), (.i8, .i8, .i32), (.u8, .i8, .i32),
-      (.f32, .bf16, .f32), (.f16, .f32, .f32), (.f32, .f16, .f32),
+      (.f32, .bf16, .f32), (.f16, .f32, .f32), (.f32, .f16, .f32), (.bf16, .bf16, .f32), (.bf16, .bf16, .f32),
     ]
     let (aType, bType, sumType) = types[random.next(0...types.count - 1)]
     let rows = random.next(1...70)
@@ -126,9 +140,11 @@ struct Example: CustomStringConvertible {
     if random.next(0...2) == 0 {
       tile = Contract.Tile(rows: random.next(1...9), columns: random.next(1...40), unroll: random.next(1...5))
     }
+    let isPacked = random.bool()
     return Example(
       rows: rows, columns: columns, depth: depth, tile: tile, aType: aType, bType: bType, sumType: sumType,
-      isPacked: random.bool(), isDynamic: isDynamic,
+      isPacked: isPacked, isPaired: isPacked && aType == .bf16 && bType == .bf16 && random.bool(),
+      aStep: random.next(0...3) == 0 ? 2 : 1, isDynamic: isDynamic,
       gaps: (random.next(0...3), random.next(0...3), random.next(0...3)),
       rowGroup: random.next(0...3) == 0 ? random.next(2...5) : nil)
   }

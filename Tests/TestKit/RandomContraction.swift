@@ -7,7 +7,7 @@ import TensorCore
 extension RandomKernelBuilder {
   mutating func contraction() -> [Statement] {
     let accumulators: [(DType, [DType])] = [
-      (.f32, [.f32]), (.f32, [.f32]), (.f32, [.f16, .bf16, .f32]), (.f64, [.f64]), (.i32, [.u8, .i8]),
+      (.f32, [.f32]), (.f32, [.f32]), (.f32, [.f16, .bf16, .f32]), (.f32, [.bf16]), (.f64, [.f64]), (.i32, [.u8, .i8]),
     ]
     let (type, operands) = random.pick(accumulators)
     let (rowAxis, columnAxis) = (newAxis("r"), newAxis("c"))
@@ -16,7 +16,7 @@ extension RandomKernelBuilder {
       rows: Int.random(in: 1...8, using: &random), columns: random.pick([4, 8, 16, 24, 32]),
       unroll: random.pick([1, 2, 4]), prefetches: random.oneIn(2))
     var depth: [DepthAxis] = []
-    var steps = 1
+    var (steps, inner) = (1, 1)
     // Overlapping windows of A, as a convolution reads them.
     var aCount = 1
     for _ in 0..<Int.random(in: 1...3, using: &random) {
@@ -25,6 +25,7 @@ extension RandomKernelBuilder {
       depth.append(DepthAxis(extent: extent.expr, aStride: .int(stride), bStride: .int(0)))
       aCount += (extent.value - 1) * stride
       steps *= extent.value
+      inner = max(extent.value, 1)
     }
     let rowStride = Int.random(in: 1...9, using: &random)
     aCount += (rows.value - 1) * rowStride
@@ -36,6 +37,8 @@ extension RandomKernelBuilder {
     contents.append(finiteContents(aType, count: aCount + perTile * (tiles - 1)))
 
     let isPacked = random.oneIn(2)
+    let bType = random.pick(operands)
+    let isPaired = isPacked && aType == .bf16 && bType == .bf16 && random.oneIn(2)
     let groups = isPacked && random.oneIn(2) ? Int.random(in: 2...5, using: &random) : 1
     let panels = (columns.value + tile.columns - 1) / tile.columns
     let bRow = columns.value + Int.random(in: 0...3, using: &random)
@@ -47,9 +50,9 @@ extension RandomKernelBuilder {
         rowsBelow = rowsBelow * depth[index].extent
       }
     }
-    let bCount = isPacked ? panels * steps * groups * tile.columns : steps * bRow
+    let places = isPaired ? steps / inner * (inner + inner % 2) : steps
+    let bCount = isPacked ? panels * places * groups * tile.columns : steps * bRow
     let b = parameters.count
-    let bType = random.pick(operands)
     parameters.append(Kernel.Parameter("b\(b)", bType, .read))
     contents.append(finiteContents(bType, count: bCount))
 
@@ -66,7 +69,7 @@ extension RandomKernelBuilder {
         Contract(
           rows: rows.expr, columns: columns.expr, depth: depth, rowAxis: rowAxis, columnAxis: columnAxis, a: a,
           aOffset: .axis(axes[0].axis) * .int(perTile) + .axis(rowAxis) * .int(rowStride), b: b, bOffset: .int(0),
-          bIsPacked: isPacked, tile: tile, accumulators: sums, epilogue: epilogue))
+          bIsPacked: isPacked, bIsPaired: isPaired, tile: tile, accumulators: sums, epilogue: epilogue))
     ]
   }
 

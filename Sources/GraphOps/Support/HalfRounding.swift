@@ -30,3 +30,12 @@ func roundedToBFloat(_ x: Expr) -> Expr {
   let rounded = Expr.binary(.and, pattern + bits(0x7FFF) + even, bits(0xFFFF_0000))
   return .select(.unary(.isNaN, x), x, Expr(.bitcast(rounded), .f32))
 }
+
+extension Expr {
+  /// What a store to a half-precision type may store instead, since it rounds by itself: `x` where this is `x` rounded
+  /// to that type, else this.
+  package func unrounded(for dtype: DType) -> Expr {
+    guard dtype == .bf16 || dtype == .f16, case .select(_, let x, _) = kind else { return self }
+    return self == (dtype == .bf16 ? roundedToBFloat(x) : roundedToHalf(x)) ? x : self
+  }
+}

@@ -9,6 +9,8 @@ import TensorCore
 package struct KernelCost: Sendable, Equatable {
   /// Arithmetic operations; a fused multiply-add counts as two, a transcendental function as one.
   package var flops = 0.0
+  /// Those among them that multiply and add bf16 operands.
+  package var halfFlops = 0.0
   /// Bytes loaded and stored, each access counted once; operands of contractions once per contraction.
   package var bytesRead = 0.0
   package var bytesWritten = 0.0
@@ -93,7 +95,9 @@ private struct CostEstimate {
     let b = Double(kernel.dtype(ofBuffer: contract.b)?.bits ?? 32) / 8
     cost.flops += flops
     cost.bytesRead += count * depth * (rows * a + columns * groups * b)
-    cost.computeNanoseconds += flops / (contract.sumType == .f64 ? 100 : 200)
+    let isHalf = contract.sumType == .f32 && [contract.a, contract.b].allSatisfy { kernel.dtype(ofBuffer: $0) == .bf16 }
+    if isHalf { cost.halfFlops += flops }
+    cost.computeNanoseconds += flops / (contract.sumType == .f64 ? 100 : isHalf ? 400 : 200)
     add(contract.epilogue, count: count * rows * columns, lanes: 16)
   }
 

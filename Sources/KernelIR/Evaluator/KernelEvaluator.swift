@@ -10,7 +10,7 @@ package struct KernelEvaluationError: Error, CustomStringConvertible {
 
 /// Evaluates verified kernels. f32 arithmetic rounds at every operation, reductions run in the order of their loops
 /// (generated vector loops combine partial results, so sums may differ in their last bits), contractions use one
-/// fused multiply-add per depth step.
+/// fused multiply-add per depth step (generated ones may round pairs of bf16 products otherwise).
 package struct KernelEvaluator {
   private let kernel: Kernel
   private var buffers: [ElementBuffer] = []
@@ -188,6 +188,10 @@ package struct KernelEvaluator {
     let width = Int64(max(contract.tile.columns, 1))
     // Elements of B that one depth step of a packed panel takes.
     let stepWidth = width &* Int64(contract.accumulators.count)
+    let pairs: Int64 = contract.bIsPaired ? 2 : 1
+    // Steps of the innermost axis, and how many places they take.
+    let inner = depth.last.map { max($0.extent, 1) } ?? 1
+    let places = (inner &+ pairs &- 1) / pairs &* pairs
     let (rowSlot, columnSlot, sums) = (step.slots[0], step.slots[1], step.slots.dropFirst(2))
     var row: Int64 = 0
     while row < rows {
@@ -197,9 +201,10 @@ package struct KernelEvaluator {
         values[columnSlot] = column
         try run(step.rowCode, step.statement)
         let aStart = values[step.rowOperand]
-        let panel = contract.bIsPacked ? (column / width) &* steps &* stepWidth &+ column % width : column
+        let panelStride = steps / inner &* places &* stepWidth
+        let panel = contract.bIsPacked ? (column / width) &* panelStride &+ column % width &* pairs : column
         for (group, slot) in sums.enumerated() {
-          let bStart = bOffset &+ panel &+ Int64(group) &* width
+          let bStart = bOffset &+ panel &+ Int64(group) &* width &* pairs
           var sum: Int64 = 0
           for k in 0..<steps {
             var (a, b, rest) = (aStart, bStart, k)
@@ -208,7 +213,10 @@ package struct KernelEvaluator {
               b = b &+ rest % axis.extent &* axis.bStride
               rest /= axis.extent
             }
-            if contract.bIsPacked { b = bStart &+ k &* stepWidth }
+            if contract.bIsPacked {
+              let place = k / inner &* places &+ k % inner
+              b = bStart &+ place / pairs &* pairs &* stepWidth &+ place % pairs
+            }
             let x = buffers[contract.a].load(try checked(a, contract.a, step.statement, isWrite: false))
             let y = buffers[contract.b].load(try checked(b, contract.b, step.statement, isWrite: false))
             sum = Self.multiplyAdd(x, y, sum, contract.sumType)

@@ -31,6 +31,9 @@ extension KernelVerifier {
     if c.accumulators.count > 1 && !c.bIsPacked {
       report("kernel-contract", "groups of columns without a packed B", statement)
     }
+    if c.bIsPaired && !(c.bIsPacked && [c.a, c.b].allSatisfy { kernel.dtype(ofBuffer: $0) == .bf16 }) {
+      report("kernel-contract", "pairs of depth steps, but B is not packed or an operand is not bf16", statement)
+    }
     if Set(c.accumulators.map(\.dtype)).count > 1 {
       report("kernel-contract", "accumulators of several types", statement)
     }

@@ -239,18 +239,51 @@ package final class Builder {
     Value(call(name, overloads, overloads.map { module.type($0) }, arguments.map(\.ref)), result)
   }
 
-  /// `types` are the overloads' LLVM types; they differ from the key where pointers are typed.
-  func call(_ name: String, _ key: [ValueType], _ types: [LLVMTypeRef], _ arguments: [LLVMValueRef]) -> LLVMValueRef {
+  /// `sum + x₀ · y₀ + x₁ · y₁` for each lane, whose 32 bits hold two bf16 numbers of `x` and of `y`; 4, 8 or 16 lanes.
+  /// Only where the target `hasPairProducts`: pairs are summed with one rounding or two, subnormals are 0.
+  package func pairProducts(_ x: Value, _ y: Value, _ sum: Value) -> Value {
+    let name = "llvm.x86.avx512bf16.dpbf16ps.\(sum.lanes * 32)"
+    let arguments = [sum, broadcast(x, sum.lanes), y].map(\.ref)
+    return Value(call(name, [], [], arguments, casts: true), sum.type)
+  }
+
+  /// f32 lanes (8 or a multiple of 16) rounded to bf16 bits by the instruction, subnormal numbers as 0. Only where the
+  /// target `hasPairProducts`.
+  package func bfloatBits(_ x: Value) -> Value {
+    if x.lanes > 16 {
+      let half = x.lanes / 2
+      return concatenated(bfloatBits(slice(x, 0, half)), bfloatBits(slice(x, half, half)))
+    }
+    let made = call("llvm.x86.avx512bf16.cvtneps2bf16.\(x.lanes * 32)", [], [], [x.ref], casts: true)
+    let type = x.type.with(.i16)
+    return Value(llvm.BuildBitCast(ref, made, module.type(type), ""), type)
+  }
+
+  /// `types` are the overloads' LLVM types; they differ from the key where pointers are typed. With `casts` the
+  /// arguments are taken as the types of the same width that this version of LLVM has for the parameters.
+  func call(
+    _ name: String, _ key: [ValueType], _ types: [LLVMTypeRef], _ arguments: [LLVMValueRef], casts: Bool = false
+  ) -> LLVMValueRef {
     let key = IntrinsicKey(name: name, overloads: key)
     var arguments: [LLVMValueRef?] = arguments
     let count = UInt32(arguments.count)
-    if let known = intrinsics[key] { return llvm.BuildCall2(ref, known.type, known.function, &arguments, count, "")! }
+    func cast(to type: LLVMTypeRef) {
+      guard casts else { return }
+      var parameters = [LLVMTypeRef?](repeating: nil, count: Int(llvm.CountParamTypes(type)))
+      llvm.GetParamTypes(type, &parameters)
+      arguments = zip(arguments, parameters).map { llvm.BuildBitCast(ref, $0, $1, "") }
+    }
+    if let known = intrinsics[key] {
+      cast(to: known.type)
+      return llvm.BuildCall2(ref, known.type, known.function, &arguments, count, "")!
+    }
     let id = llvm.LookupIntrinsicID(name, name.utf8.count)
     precondition(id != 0, "LLVM has no intrinsic '\(name)'")
     var overloads: [LLVMTypeRef?] = types
     let type: LLVMTypeRef = llvm.IntrinsicGetType(module.context, id, &overloads, overloads.count)!
     let callee: LLVMValueRef = llvm.GetIntrinsicDeclaration(module.ref, id, &overloads, overloads.count)!
     intrinsics[key] = (callee, type)
+    cast(to: type)
     return llvm.BuildCall2(ref, type, callee, &arguments, count, "")!
   }
 }

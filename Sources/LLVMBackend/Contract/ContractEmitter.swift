@@ -14,6 +14,9 @@ extension KernelEmitter {
       return fail("groups of columns without a packed B")
     }
     guard let a = buffer(contract.a), let b = buffer(contract.b) else { return }
+    guard !contract.bIsPaired || (a.dtype == .bf16 && b.dtype == .bf16 && contract.bIsPacked) else {
+      return fail("pairs of '\(a.dtype)' and '\(b.dtype)'")
+    }
     guard a.dtype.bits >= 8, b.dtype.bits >= 8, a.dtype != .bool, b.dtype != .bool else {
       return fail("a contraction of '\(a.dtype)' and '\(b.dtype)'")
     }
@@ -33,6 +36,10 @@ struct ContractEmitter {
   /// Lanes of a register of sums.
   let lanes: Int
   let depth: [Depth]
+  /// Elements of one packed panel.
+  private let panelStride: Value
+  /// Whether steps of the innermost depth are taken in pairs.
+  let takesPairs: Bool
 
   /// One loop of the depth, its numbers already emitted.
   struct Depth {
@@ -64,27 +71,36 @@ struct ContractEmitter {
     self.a = a
     self.b = b
     lanes = emitter.b.target.lanes(bits: contract.sumType.bits)
-    let axes = Self.merged(contract.depth, packed: contract.bIsPacked)
+    let axes = Self.merged(contract)
     let builder = emitter.b
+    let isHalf = a.dtype == .bf16 && b.dtype == .bf16 && contract.sumType == .f32
+    takesPairs = contract.bIsPaired || isHalf && builder.target.hasPairProducts
     var depth = axes.map {
       Depth(extent: emitter.emit($0.extent), aStride: emitter.emit($0.aStride), bStride: emitter.emit($0.bStride))
     }
+    var stride = builder.int(contract.tile.columns * contract.accumulators.count)
     if contract.bIsPacked {
-      var stride = builder.int(contract.tile.columns * contract.accumulators.count)
       for index in depth.indices.reversed() {
         depth[index].bStride = stride
-        stride = builder.mulNoWrap(stride, depth[index].extent)
+        var extent = depth[index].extent
+        if contract.bIsPaired && index == depth.count - 1 {
+          extent = builder.and(builder.addNoWrap(extent, builder.int(1)), builder.int(-2))
+        }
+        stride = builder.mulNoWrap(stride, extent)
       }
     }
+    panelStride = stride
     self.depth = depth
   }
 
   /// The depth with neighbouring axes that both operands walk as one made one; at least one axis.
-  private static func merged(_ depth: [DepthAxis], packed: Bool) -> [DepthAxis] {
+  private static func merged(_ contract: Contract) -> [DepthAxis] {
+    // Pairs are those of the innermost axis as it is.
+    if contract.bIsPaired { return contract.depth }
     var merged: [DepthAxis] = []
-    for axis in depth where axis.extent.integerValue != 1 {
+    for axis in contract.depth where axis.extent.integerValue != 1 {
       if let outer = merged.last, outer.aStride == axis.extent * axis.aStride,
-        packed || outer.bStride == axis.extent * axis.bStride
+        contract.bIsPacked || outer.bStride == axis.extent * axis.bStride
       {
         merged[merged.count - 1] = DepthAxis(
           extent: outer.extent * axis.extent, aStride: axis.aStride, bStride: axis.bStride)
@@ -143,7 +159,7 @@ struct ContractEmitter {
     stride(from: 0, to: count, by: lanes).map { offset in
       let active = min(lanes, count - offset)
       var size = lanes
-      while size / 2 >= active { size /= 2 }
+      while size / 2 >= max(active, takesPairs ? 4 : 1) { size /= 2 }
       if active == size { return ColumnVector(offset: offset, lanes: size, mask: nil, masksLoads: false) }
       let mask = builder.ints((0..<size).map { $0 < active ? 1 : 0 }, .i1)
       let isPadded = contract.bIsPacked && offset + size <= width
@@ -155,9 +171,7 @@ struct ContractEmitter {
   private func emitPanel(_ panel: Value, _ bOffset: Value, _ vectors: [ColumnVector], isRest: Bool = false) {
     let columnBase = builder.mulNoWrap(panel, builder.int(contract.tile.columns))
     var start = columnBase
-    if contract.bIsPacked, let outermost = depth.first {
-      start = builder.mulNoWrap(panel, builder.mulNoWrap(outermost.extent, outermost.bStride))
-    }
+    if contract.bIsPacked { start = builder.mulNoWrap(panel, panelStride) }
     let pointer = builder.address(
       b.pointer, builder.addNoWrap(bOffset, start), ValueType(emitter.storage(b.dtype)))
     emitRows(limitedOnly: isRest) { rowBase, height, limit in

@@ -42,7 +42,7 @@ struct ContractTile {
   // MARK: Operands
 
   /// The address of depth 0 of a row: a pointer and a constant number of elements.
-  private struct RowPointer {
+  struct RowPointer {
     var pointer: Value
     var offset: Int
   }
@@ -104,20 +104,25 @@ struct ContractTile {
     }
     func steps(_ count: Int, from: Value, to: Value, _ sums: [Value]) -> [Value] {
       builder.loop(from: from, to: to, step: builder.int(count), carrying: sums) { k, sums in
-        step(count, at(k, aOffset, axis.aStride), at(k, bOffset, axis.bStride), axis, sums, rows)
+        let (a, b) = (at(k, aOffset, axis.aStride), at(k, bOffset, axis.bStride))
+        return contraction.takesPairs ? pairs(count, a, b, axis, sums, rows) : step(count, a, b, axis, sums, rows)
       }
     }
-    // A depth known at run time only needs a second loop for what unrolling leaves; the last rows do without both.
+    let unit = contraction.takesPairs ? 2 : 1
+    // A depth known at run time only needs more loops for what unrolling leaves; the last rows do without the first.
     let isShort = rowLimit != nil && builder.constant(axis.extent) == nil
-    let unroll = isShort ? 1 : contract.tile.unroll
-    if unroll == 1 { return steps(1, from: zero, to: axis.extent, sums) }
-    let rest = builder.srem(axis.extent, builder.int(unroll))
-    let main = builder.sub(axis.extent, rest)
-    let sums = steps(unroll, from: zero, to: main, sums)
-    if let count = builder.constant(rest) {
-      return count > 0 ? steps(Int(count), from: main, to: axis.extent, sums) : sums
+    var (sums, from) = (sums, zero)
+    for count in isShort || contract.tile.unroll == 1 ? [unit, 1] : [contract.tile.unroll * unit, unit, 1] {
+      if count == 1 { return steps(1, from: from, to: axis.extent, sums) }
+      let rest = builder.srem(axis.extent, builder.int(count))
+      let to = builder.sub(axis.extent, rest)
+      sums = steps(count, from: from, to: to, sums)
+      if let count = builder.constant(rest) {
+        return count > 0 ? steps(Int(count), from: to, to: axis.extent, sums) : sums
+      }
+      from = to
     }
-    return steps(1, from: main, to: axis.extent, sums)
+    return sums
   }
 
   /// `count` steps of the innermost depth.

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import GraphLayers
+import GraphOptimizer
 import GraphSupport
 import Lamina
 import LLVMBackend
@@ -94,7 +95,17 @@ struct BackendOptions: ParsableArguments {
   var threads = 0
 }
 
-/// The processor to compile for: `LAMINA_CPU`, or this one.
-func compileOptions() throws -> CompileOptions {
-  CompileOptions(target: try TargetDescription.host(environment("LAMINA_CPU")))
+extension Precision: ExpressibleByArgument {}
+
+/// What products multiply.
+struct PrecisionOptions: ParsableArguments {
+  @Option(help: "What products multiply, f32 or bf16; sums are f32. Without it the model's own.")
+  var precision: Precision?
+}
+
+/// For the processor that `LAMINA_CPU` names, or this one; in the model's precision, or another.
+func compileOptions(_ source: ModelSource? = nil, _ precision: PrecisionOptions? = nil) throws -> CompileOptions {
+  CompileOptions(
+    target: try TargetDescription.host(environment("LAMINA_CPU")),
+    precision: precision?.precision ?? source?.precision ?? .f32)
 }

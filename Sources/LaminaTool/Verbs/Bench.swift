@@ -36,6 +36,7 @@ struct Bench: ParsableCommand {
   var kernels = false
   @Option(help: ArgumentHelp("With --kernels: only cases whose group or name contains this.", valueName: "text"))
   var filter: String?
+  @OptionGroup var precision: PrecisionOptions
   @OptionGroup var options: OutputOptions
 
   func validate() throws {
@@ -61,7 +62,7 @@ struct Bench: ParsableCommand {
   // MARK: A model
 
   private func measure(_ source: ModelSource, _ target: TargetDescription, _ peak: Peak) throws {
-    let compiled = try CompiledModel(source.graph, try compileOptions())
+    let compiled = try CompiledModel(source.graph, try compileOptions(source, precision))
     let ports = compiled.plan.inputs.map { (name: $0.name, type: $0.type) }
     var session = try ModelSession(
       compiled, try randomInputs(ports, seed: 1, dims: smallestSizes(source.graph)), threads: threads)
@@ -109,7 +110,8 @@ struct Bench: ParsableCommand {
         + "p99 \(timeText(quantile(times, 0.99))); arena \(bytesText(arenaByteCount))")
     if options.quiet { return }
     Terminal.print(
-      "\(target.name), \(target.vectorBits)-bit vectors, one core: \(decimals(peak.flops, 0)) GFLOP/s; "
+      "\(target.name), \(target.vectorBits)-bit vectors, one core: \(decimals(peak.flops, 0)) GFLOP/s"
+        + (peak.halfFlops > peak.flops ? " (bf16 \(decimals(peak.halfFlops, 0)))" : "") + "; "
         + peak.bandwidths.filter { $0.bytes != 1 << 20 && $0.bytes != 2 << 20 }.map {
           "\($0.name) \(bytesText($0.bytes)) \(decimals($0.read, 0)) GB/s"
         }.joined(separator: ", ") + "\n")
@@ -135,7 +137,7 @@ struct Bench: ParsableCommand {
     }
     Terminal.print(
       "{\"calls\": \(times.count), \"min_ns\": \(times[0]), \"median_ns\": \(quantile(times, 0.5)), "
-        + "\"p99_ns\": \(quantile(times, 0.99)), \"peak_gflops\": \(peak.flops), "
+        + "\"p99_ns\": \(quantile(times, 0.99)), \"peak_gflops\": \(peak.flops), \"peak_bf16_gflops\": \(peak.halfFlops), "
         + "\"kernels\": [\(kernels.joined(separator: ",\n "))]}")
   }
 
@@ -167,6 +169,8 @@ private struct KernelTime {
   var calls = 0
   var nanoseconds = 0.0
   var flops = 0.0
+  /// Those of bf16 operands among them.
+  var halfFlops = 0.0
   /// What is read and written at least: every buffer once.
   var bytes = 0.0
 
@@ -179,8 +183,9 @@ private struct KernelTime {
       row.nanoseconds += max(times[number], 1)
       if step.control == nil {
         let sizes = step.sizes.map { $0.evaluate(dims) ?? 0 }
-        row.flops +=
-          KernelCost.estimate(model.kernels[step.kernel], sizes: sizes).flops * Double(step.tiles.evaluate(dims) ?? 0)
+        let cost = KernelCost.estimate(model.kernels[step.kernel], sizes: sizes)
+        row.flops += cost.flops * Double(step.tiles.evaluate(dims) ?? 0)
+        row.halfFlops += cost.halfFlops * Double(step.tiles.evaluate(dims) ?? 0)
         for space in Set(step.buffers.map(\.space)) { row.bytes += Double(byteCount(space, model.plan, dims)) }
       }
       rows["\(kernel) \(step.label)"] = row
@@ -201,7 +206,8 @@ private struct KernelTime {
   /// What the machine needs at least: for the arithmetic as multiply-adds, or for reading and writing.
   func limit(_ peak: Peak) -> (nanoseconds: Double, name: String) {
     let perCall = bytes / Double(max(calls, 1))
-    let (compute, memory) = (flops / peak.flops, bytes / peak.read(Int(perCall)))
+    let compute = (flops - halfFlops) / peak.flops + halfFlops / peak.halfFlops
+    let memory = bytes / peak.read(Int(perCall))
     return compute >= memory ? (compute, "arithmetic") : (memory, "memory")
   }
 }

@@ -34,6 +34,7 @@ struct Build: ParsableCommand {
   var emit = Emit.executable
   @Option(help: ArgumentHelp("The processor: native, x86-64-v2, x86-64-v3 or x86-64-v4.", valueName: "name"))
   var cpu: String?
+  @OptionGroup var precision: PrecisionOptions
   @OptionGroup var options: OutputOptions
 
   func run() throws {
@@ -46,7 +47,7 @@ struct Build: ParsableCommand {
     }
     let source = try model.load()
     if !options.quiet && !options.json { Terminal.report(source.resolved.warnings) }
-    var compile = try compileOptions()
+    var compile = try compileOptions(source, precision)
     if let cpu { compile.target = try TargetDescription.named(cpu) }
     let lowered: LoweredModel
     switch emit {

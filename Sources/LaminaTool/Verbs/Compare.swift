@@ -5,6 +5,7 @@ import ArgumentParser
 import GraphIR
 import GraphInterpreter
 import GraphLayers
+import GraphOptimizer
 import GraphSupport
 import Lamina
 import PlanIR
@@ -18,7 +19,8 @@ struct Compare: ParsableCommand {
 
       First the whole model's outputs, then every box alone with the interpreter's values as its inputs, so that the
       first wrong box is named even where errors grow. Only the values still needed are in memory. Exit code 3 when
-      anything differs by more than ATOL + RTOL · |reference|.
+      anything differs by more than ATOL + RTOL · |reference|. With --precision bf16 the interpreter rounds what
+      products multiply as the compiled code does, and the error against f32 is reported beside.
       """)
 
   @OptionGroup var model: ModelOptions
@@ -34,6 +36,7 @@ struct Compare: ParsableCommand {
   var rtol = 1e-3
   @Option(help: ArgumentHelp("Write the smallest model that still differs into this folder.", valueName: "folder"))
   var repro: String?
+  @OptionGroup var precision: PrecisionOptions
   @OptionGroup var options: OutputOptions
 
   func validate() throws {
@@ -45,16 +48,18 @@ struct Compare: ParsableCommand {
     options.apply()
     let source = try model.load(inputs: input)
     if !options.quiet && !options.json { Terminal.report(source.resolved.warnings) }
-    let graph = source.graph
+    let compile = try compileOptions(source, precision)
+    let graph = try CompiledModel.definition(source.graph, compile)
     let ports = graph.inputs.map { (name: graph[$0].name ?? "", type: graph.type($0)) }
     let inputs =
       input.isEmpty
       ? try randomInputs(ports, seed: random, dims: smallestSizes(graph)) : try readInputs(input, ports, bound: source.boundInputs)
     let sizes = try bindSizes(ports, inputs, ranges: graph.callerRanges)
     let tolerance = Tolerance(absolute: atol, relative: rtol)
-    let compile = try compileOptions()
+    let named = Dictionary(zip(ports.map(\.name), inputs), uniquingKeysWith: { first, _ in first })
 
-    let whole = try compareWhole(graph, ports.map(\.name), inputs, compile, tolerance)
+    let exact = compile.precision == .f32 ? nil : try interpret(source.graph, inputs: named)
+    let whole = try compareWhole(graph, named, exact, inputs, compile, tolerance)
     var parts = PartComparer(graph, inputs: inputs, sizes: sizes, options: compile, threads: threads, tolerance: tolerance)
     var boxCount = 0
     let difference = try parts.firstDifference { _, count in boxCount = count }
@@ -82,31 +87,46 @@ struct Compare: ParsableCommand {
     }
   }
 
-  private typealias OutputComparison = (name: String, type: TensorType, comparison: TensorComparison)
+  private struct OutputComparison {
+    var name: String
+    var type: TensorType
+    var comparison: TensorComparison
+    /// The largest difference from f32 relative to the largest f32 value, where the products are rounded.
+    var precisionError: Double?
+  }
 
-  /// The outputs of the whole model.
+  /// The outputs of the whole model; `exact` are those in f32 when the graph's are rounded.
   private func compareWhole(
-    _ graph: Graph, _ names: [String], _ inputs: [Tensor], _ compile: CompileOptions, _ tolerance: Tolerance
+    _ graph: Graph, _ named: [String: Tensor], _ exact: [String: Tensor]?, _ inputs: [Tensor],
+    _ compile: CompileOptions, _ tolerance: Tolerance
   ) throws -> [OutputComparison] {
-    let expected = try interpret(graph, inputs: Dictionary(zip(names, inputs), uniquingKeysWith: { first, _ in first }))
+    let expected = try interpret(graph, inputs: named)
     let compiled = try CompiledModel(graph, compile)
     return zip(compiled.plan.outputs, try compiled.run(inputs, threads: threads)).compactMap { port, result in
-      expected[port.name].map { reference in
-        (
-          name: port.name, type: result.type,
-          comparison: TensorComparison(result, reference, absolute: tolerance.absolute, relative: tolerance.relative)
-        )
+      guard let reference = expected[port.name] else { return nil }
+      let error = exact?[port.name].map { exact in
+        let largest = exact.doubles().reduce(0) { max($0, $1.magnitude) }
+        let difference = TensorComparison(result, exact, absolute: 0, relative: 0).maxAbsoluteError
+        return largest > 0 ? difference / largest : difference
       }
+      return OutputComparison(
+        name: port.name, type: result.type,
+        comparison: TensorComparison(result, reference, absolute: tolerance.absolute, relative: tolerance.relative),
+        precisionError: error)
     }
   }
 
   private func table(_ outputs: [OutputComparison]) -> String {
-    var table = Table(headings: ["output", "type", "max error", "max ULP", "result"], numeric: [2, 3])
-    for (name, type, comparison) in outputs {
+    let isRounded = outputs.contains { $0.precisionError != nil }
+    var table = Table(
+      headings: ["output", "type", "max error", "max ULP", "result"] + (isRounded ? ["error against f32"] : []),
+      numeric: [2, 3])
+    for output in outputs {
+      let comparison = output.comparison
       table.rows.append([
-        name, type.description, NumberText.short(comparison.maxAbsoluteError, digits: 3), countText(Int(clamping: comparison.maxULP)),
+        output.name, output.type.description, NumberText.short(comparison.maxAbsoluteError, digits: 3), countText(Int(clamping: comparison.maxULP)),
         comparison.matches ? "agrees" : "\(countText(comparison.mismatchCount)) of \(countText(comparison.count)) differ",
-      ])
+      ] + (output.precisionError.map { ["\(NumberText.short($0 * 100, digits: 3)) % of the largest"] } ?? []))
     }
     return table.text
   }
@@ -144,8 +164,10 @@ struct Compare: ParsableCommand {
       return "\"differing\": \(comparison.mismatchCount), \"elements\": \(comparison.count), "
         + "\"maxError\": \(error.isFinite ? "\(error)" : "null"), \"maxULP\": \(comparison.maxULP)"
     }
-    let rows = outputs.map { name, type, comparison in
-      "{\"output\": \(jsonString(name)), \"type\": \(jsonString(type.description)), \(figures(comparison))}"
+    let rows = outputs.map { output in
+      let error = output.precisionError.map { ", \"errorAgainstF32\": \($0.isFinite ? "\($0)" : "null")" } ?? ""
+      return "{\"output\": \(jsonString(output.name)), \"type\": \(jsonString(output.type.description)), "
+        + "\(figures(output.comparison))\(error)}"
     }
     var text = "{\"boxes\": \(boxCount), \"outputs\": [\(rows.joined(separator: ",\n "))]"
     if let difference {

@@ -23,6 +23,7 @@ struct Peer: ParsableCommand {
   var threads = 1
   @Option(help: ArgumentHelp("Where to write the outputs of the first call.", valueName: "folder"))
   var out: String
+  @OptionGroup var precision: PrecisionOptions
 
   func run() throws {
     let start = ContinuousClock.now
@@ -32,7 +33,7 @@ struct Peer: ParsableCommand {
       return try readTensor("\(folder)/inputs/\(name).npy")
     }
     let loaded = ContinuousClock.now
-    let model = try CompiledModel(source.graph, try compileOptions())
+    let model = try CompiledModel(source.graph, try compileOptions(source, precision))
     let compiled = ContinuousClock.now
     var session = try ModelSession(model, inputs, threads: threads)
     try session.run()

@@ -29,6 +29,7 @@ struct Run: ParsableCommand {
   @Option(help: ArgumentHelp("Make random inputs.", valueName: "seed"))
   var random: Int?
   @OptionGroup var backend: BackendOptions
+  @OptionGroup var precision: PrecisionOptions
   @OptionGroup var options: OutputOptions
 
   func run() throws {
@@ -38,13 +39,14 @@ struct Run: ParsableCommand {
     let ports = source.graph.inputs.map { (name: source.graph[$0].name ?? "", type: source.graph.type($0)) }
     let inputs = try tensors(ports, source)
     let outputs: [(name: String, tensor: Tensor)]
+    let compile = try compileOptions(source, precision)
     switch backend.backend {
     case .interpreter:
       let values = try interpret(
-        source.graph, inputs: Dictionary(zip(ports.map(\.name), inputs), uniquingKeysWith: { first, _ in first }))
+        try CompiledModel.definition(source.graph, compile), inputs: Dictionary(zip(ports.map(\.name), inputs), uniquingKeysWith: { first, _ in first }))
       outputs = source.graph.outputs.compactMap { output in values[output.name].map { (output.name, $0) } }
     case .jit:
-      let compiled = try CompiledModel(source.graph, try compileOptions())
+      let compiled = try CompiledModel(source.graph, compile)
       let results = try compiled.run(inputs, threads: backend.threads)
       outputs = zip(compiled.plan.outputs.map(\.name), results).map { ($0, $1) }
     }
