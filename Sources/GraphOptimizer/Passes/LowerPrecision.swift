@@ -60,7 +60,7 @@ extension GraphPass {
   }
 
   /// Whether a node moves the elements of its one operand and adds none but zeros.
-  fileprivate static func isView(_ node: Node) -> Bool {
+  private static func isView(_ node: Node) -> Bool {
     guard node.operands.count == 1 else { return false }
     switch node.operation {
     case let pad as Pad: return pad.value == 0
@@ -68,6 +68,9 @@ extension GraphPass {
     default: return false
     }
   }
+
+  /// Whether a node's result is the same when its operand is rounded before: views, and the largest of some elements.
+  fileprivate static func commutesWithRounding(_ node: Node) -> Bool { isView(node) || node.operation is MaxPool }
 }
 
 /// Emits the bf16 forms of f32 values, each once.
@@ -85,7 +88,7 @@ private struct Rounding {
     guard let node = builder.graph.producer(value) else { return try builder.emit(Cast(to: .bf16), value) }
     if let constant = node.operation as? Constant { return try builder.constant(try rounded(constant.value.tensor)) }
     if node.operation is Cast, let source = node.operands[0], builder.type(source).dtype == .bf16 { return source }
-    if GraphPass.isView(node), let source = node.operands[0], sinks(node, source, builder.graph) {
+    if GraphPass.commutesWithRounding(node), let source = node.operands[0], sinks(node, source, builder.graph) {
       return try builder.emitAny(node.operation, [try rounded(source, &builder)])[0]
     }
     return try builder.emit(Cast(to: .bf16), value)

@@ -12,6 +12,14 @@ extension GraphPass {
   ///     %y = Relu(Transpose(%x))     →   %y = Transpose(Relu(%x))
   package static let sinkTransposes = GraphPass("sink-transposes") { graph, context in
     try GraphPass.rebuild(graph) { graph, node, operands, builder in
+      // Those that meet become one at once: the one after would go below the next operator before the other arrives.
+      if let outer = node.operation as? Transpose, let x = operands[0], let inner = producer(x, builder),
+        let order = try? outer.permutation(rank: inner.order.count)
+      {
+        let joined = order.map { inner.order[$0] }
+        if joined == Array(joined.indices) { return [inner.source] }
+        return [try builder.emit(Transpose(perm: joined), inner.source)]
+      }
       guard node.results.count == 1, node.operation.resultCount == 1,
         let transpose = firstTranspose(operands, builder),
         let rank = operands.compactMap({ $0.map { builder.type($0).rank } }).max(), rank == transpose.order.count,
