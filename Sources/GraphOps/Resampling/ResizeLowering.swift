@@ -11,7 +11,8 @@ extension Resize {
     return .decompose { builder, operands throws(TypeError) in
       guard var value = operands[0] else { throw TypeError("'Resize' needs an operand") }
       if mode != "nearest" {
-        let wide: DType = type.dtype.bits > 16 && type.dtype != .f32 ? .f64 : .f32
+        // Integers are rounded at the end, where halves must be exact.
+        let wide: DType = type.dtype.isFloat && type.dtype.bits <= 32 ? .f32 : .f64
         value = try builder.narrowed(value, to: wide)
       }
       for span in spans { value = try resized(value, span, &builder) }
