@@ -180,8 +180,8 @@ let package = Package(
     tests(
       "DifferentialTests",
       of: [
-        "GraphTestKit", "FixtureKit", "Lamina", "LLVMBackend", "GraphInterpreter", "GraphOptimizer", "GraphIR",
-        "TensorCore",
+        "GraphTestKit", "FixtureKit", "Lamina", "LLVMBackend", "GraphInterpreter", "GraphLowering", "GraphOptimizer",
+        "GraphIR", "PlanIR", "TensorCore",
       ]),
     tests("GraphIRTests", of: ["GraphTestKit", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
     tests("GraphOpsTests", of: ["GraphTestKit", "GraphInterpreter", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),

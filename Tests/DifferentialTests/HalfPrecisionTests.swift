@@ -5,9 +5,11 @@ import FixtureKit
 import Foundation
 import GraphIR
 import GraphInterpreter
+import GraphLowering
 import GraphOptimizer
 import Lamina
 import LLVMBackend
+import PlanIR
 import TensorCore
 import Testing
 
