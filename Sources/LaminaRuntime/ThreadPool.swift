@@ -18,12 +18,14 @@ public final class ThreadPool: @unchecked Sendable {
   /// When the last run ended.
   private var lastEnd: UInt64 = 0
 
-  /// A wait for other threads, in nanoseconds, that shows that something else has their cores; and how many small jobs
-  /// the caller then does alone, since each could wait as long.
+  /// A wait for other threads, in nanoseconds, that shows that something else has their cores. For about so long the
+  /// caller then does small jobs alone, since each could wait as much.
   private static var patience: UInt64 { 100_000 }
-  private static var lonelyJobs: Int { 16_384 }
-  /// Small jobs that the caller is still to do alone.
-  private var lonely = 0
+  private static var lonelyTime: UInt64 { 20_000_000 }
+  /// Jobs of less than this time, in nanoseconds, are small.
+  private static var smallJob: UInt64 { 10_000 }
+  /// The time of the small jobs that the caller is still to do alone.
+  private var lonely: UInt64 = 0
 
   /// Starts `threads - 1` threads, fewer when the system refuses some; nil when there is no memory. With more threads
   /// than cores nobody spins.
@@ -83,8 +85,8 @@ public final class ThreadPool: @unchecked Sendable {
   /// Whether a job too small to wake anybody for should be shared: all threads would start at once, and the last ones
   /// did.
   func shares(smallJob nanoseconds: UInt64) -> Bool {
-    if lonely > 0, nanoseconds < ThreadPool.patience {
-      lonely &-= 1
+    if lonely > 0, nanoseconds < ThreadPool.smallJob {
+      lonely &-= min(lonely, nanoseconds)
       return false
     }
     return isAwake
@@ -113,7 +115,7 @@ public final class ThreadPool: @unchecked Sendable {
     body(argument, 0)
     if isDone { return }
     let start = lamina_nanoseconds()
-    defer { if lamina_nanoseconds() &- start > ThreadPool.patience { lonely = ThreadPool.lonelyJobs } }
+    defer { if lamina_nanoseconds() &- start > ThreadPool.patience { lonely = ThreadPool.lonelyTime } }
     repeat { if isDone { return } } while lamina_nanoseconds() &- start < UInt64(pool.pointee.spin_nanoseconds)
     _ = lamina_exchange(&pool.pointee.waiting, 1)
     while true {
