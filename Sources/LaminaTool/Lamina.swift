@@ -17,7 +17,7 @@ struct LaminaCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Run.self, Build.self, Check.self, Compare.self, Import.self, Format.self, Draw.self, Bench.self, Operations.self, Test.self,
+      Run.self, Build.self, Check.self, Compare.self, Import.self, Format.self, Draw.self, PlanMemory.self, Bench.self, Operations.self, Test.self,
       Peer.self,
     ])
 

@@ -6,7 +6,7 @@ import Foundation
 import GraphSupport
 import Testing
 
-private let verbs = ["run", "build", "check", "compare", "draw", "fmt", "ops", "test"]
+private let verbs = ["run", "build", "check", "compare", "draw", "fmt", "ops", "test", "import", "plan", "bench"]
 private let linear = "graphs/linear.graph"
 
 @Suite(.enabled(if: Command.isBuilt, "set LAMINA_BUILD to the folder of the built tool")) struct VerbTests {
@@ -27,7 +27,8 @@ private let linear = "graphs/linear.graph"
   @Test(arguments: [
     [], ["frobnicate"], ["run"], ["run", linear, "--frobnicate"], ["run", linear, "--dim", "N"],
     ["run", linear, "--threads", "many"], ["compare", linear, "--atol", "-1"], ["draw", linear, "-o", "picture.bmp"],
-    ["run", linear, "--random", "1", "--input", "x.npy"], ["run", linear, "--precision", "f8"],
+    ["run", linear, "--random", "1", "--input", "x.npy"], ["run", linear, "--precision", "f8"], ["bench"],
+    ["bench", linear, "--kernels"], ["bench", linear, "--seconds", "-1"], ["plan", linear, "-o", "plan.bmp"],
   ]) func wrongCommandLines(_ arguments: [String]) throws {
     let finished = try Command.lamina(arguments)
     // Without a verb the tool shows its help.
@@ -92,6 +93,16 @@ private let linear = "graphs/linear.graph"
     #expect(small.status == 1 && small.error.contains("h = 1, w = 1"), "\(small.error)")
   }
 
+  @Test func plansAreDrawn() throws {
+    let folder = try TemporaryFolder()
+    let picture = folder.file("plan.svg")
+    let finished = try Command.lamina("plan", "graphs/cifar10.graph", "-o", picture)
+    #expect(finished.status == 0, "\(finished.error)")
+    #expect(finished.output.contains("lower bound"))
+    let svg = try String(contentsOfFile: picture, encoding: .utf8)
+    #expect(svg.hasPrefix("<svg") && svg.contains("<title>"))
+  }
+
   @Test func comparisonAgrees() throws {
     let finished = try Command.lamina("compare", "graphs/two_layers.graph", "--random", "5")
     #expect(finished.status == 0, "\(finished.error)")
@@ -100,7 +111,7 @@ private let linear = "graphs/linear.graph"
 
   @Test(arguments: [
     ["check", linear], ["ops"], ["ops", "Dense"], ["run", linear, "--random", "1"], ["compare", linear], ["test", linear],
-    ["check", "--syntax", linear],
+    ["check", "--syntax", linear], ["plan", "graphs/mlp.graph"], ["bench", "graphs/mlp.graph", "--seconds", "0.01"],
   ]) func jsonParses(_ arguments: [String]) throws {
     let finished = try Command.lamina(arguments + ["--json"])
     #expect(finished.status == 0, "\(finished.error)")

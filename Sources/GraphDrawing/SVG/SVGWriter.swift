@@ -97,21 +97,21 @@ private struct SVGWriter {
     let head = SVGStyle.marker(edge.head).map { " marker-end=\"url(#\($0))\"" } ?? ""
     return "<path class=\"arrow\(stroke)\" d=\"\(data)\"\(tail)\(head)/>\n"
   }
+}
 
-  /// Text for XML, without what XML cannot hold.
-  private func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "&": result += "&amp;"
-      case "\"": result += "&quot;"
-      case "\t", "\n": result += " "
-      case "\u{0}"..<"\u{20}", "\u{FFFE}", "\u{FFFF}": continue
-      default: result.unicodeScalars.append(scalar)
-      }
+/// Text for XML, without what XML cannot hold.
+func escaped(_ text: String) -> String {
+  var result = ""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "<": result += "&lt;"
+    case ">": result += "&gt;"
+    case "&": result += "&amp;"
+    case "\"": result += "&quot;"
+    case "\t", "\n": result += " "
+    case "\u{0}"..<"\u{20}", "\u{FFFE}", "\u{FFFF}": continue
+    default: result.unicodeScalars.append(scalar)
     }
-    return result
   }
+  return result
 }

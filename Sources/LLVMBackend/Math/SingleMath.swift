@@ -161,8 +161,8 @@ struct SingleMath {
     high: 0.8546435236930847, low: 1.0294006533071265e-08, slope: -1.0231881141662598
   )
 
-  /// x · Φ(x) = max(x, 0) - |x| · Φ(-|x|). The second term is q · p · e^(-a²/2) with a polynomial p; what its factors
-  /// round is carried along, since near 0 it is half of x.
+  /// x · Φ(x) = max(x, 0) - |x| · Φ(-|x|). The second term is q · p · e^(-a²/2) with a polynomial p; what its
+  /// factors round is carried along, since near 0 it is half of x.
   func gelu(_ x: Lanes) -> Lanes {
     let a = x.magnitude.atMost(14.98)
     let sum = a + 2.5

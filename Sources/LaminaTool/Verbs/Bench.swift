@@ -122,7 +122,8 @@ struct Bench: ParsableCommand {
       table.rows.append([
         timeText(row.nanoseconds), "\(decimals(row.nanoseconds / total * 100, 1)) %",
         decimals(row.flops / row.nanoseconds, 1), decimals(row.bytes / row.nanoseconds, 1),
-        "\(decimals(limit.nanoseconds / row.nanoseconds * 100, 0)) %", limit.name, "\(row.calls)", row.kernel, row.label,
+        "\(decimals(limit.nanoseconds / row.nanoseconds * 100, 0)) %", limit.name, "\(row.calls)", row.kernel,
+        row.label,
       ])
     }
     Terminal.print(table.text)
