@@ -61,7 +61,15 @@ import Testing
       let outputs = try model.run(ordered, threads: 1)
       for (output, tensor) in zip(graph.outputs, outputs) {
         let value = try #require(expected[output.name])
-        let distance = distance(Reference(tensor), value)
+        // An operator that rounds inexact numbers to whole ones may take the other neighbour of a half.
+        let isRounded = graph.producer(output.value).map { type(of: $0.operation).accuracy != .exact } ?? false
+        let found = Reference(tensor)
+        if isRounded, !value.dtype.isFloat, found.shape == value.shape,
+          zip(found.integers, value.integers).allSatisfy({ $0 == $1 || $0 &- $1 == 1 || $1 &- $0 == 1 })
+        {
+          continue
+        }
+        let distance = distance(found, value)
         if distance >= precision.largestDistance || distance.isNaN {
           Issue.record("seed \(seed), '\(output.name)', \(level): distance \(distance)\n\(describe(compiled))")
           return

@@ -6,6 +6,8 @@ import TensorCore
 
 package struct QLinearAveragePool: WindowOperation {
   package static let name = "QLinearAveragePool"
+  /// Where the exact value lies between two steps, f32 may decide for the other one.
+  package static let accuracy = Accuracy.ulps(1)
   package static let summary = "AveragePool of a dequantised image, quantised again."
   package static let operands = [
     Slot("X"), Slot("x_scale"), Slot("x_zero_point", .optional), Slot("y_scale"), Slot("y_zero_point", .optional),

@@ -6,6 +6,8 @@ import TensorCore
 
 package struct QLinearConcat: Operation {
   package static let name = "QLinearConcat"
+  /// Where the exact value lies between two steps, f32 may decide for the other one.
+  package static let accuracy = Accuracy.ulps(1)
   package static let summary = "The result's scale and zero point, then tensors with theirs: joined with that scale."
   package static let operands = [Slot("Y_scale"), Slot("Y_zero_point"), Slot("inputs", .variadic)]
   package static let results = [Slot("Y")]

@@ -8,6 +8,8 @@ import TensorCore
 /// The exact sum is multiplied by x_scale · w_scale / y_scale, rounded, and moved by the zero point.
 package struct QLinearConv: WindowOperation {
   package static let name = "QLinearConv"
+  /// Where the exact value lies between two steps, f32 may decide for the other one.
+  package static let accuracy = Accuracy.ulps(1)
   package static let summary =
     "saturate(round((conv(x - x_zero, w - w_zero) + B) · x_scale · w_scale / y_scale) + y_zero); B is i32."
   package static let operands = [

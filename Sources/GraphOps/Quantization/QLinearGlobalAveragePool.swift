@@ -6,6 +6,8 @@ import TensorCore
 
 package struct QLinearGlobalAveragePool: Operation {
   package static let name = "QLinearGlobalAveragePool"
+  /// Where the exact value lies between two steps, f32 may decide for the other one.
+  package static let accuracy = Accuracy.ulps(1)
   package static let summary = "The mean of each channel of a dequantised image, quantised again."
   package static let operands = [
     Slot("X"), Slot("x_scale"), Slot("x_zero_point"), Slot("y_scale"), Slot("y_zero_point"),

@@ -8,6 +8,8 @@ import TensorCore
 /// The exact sum of products is multiplied by a_scale · b_scale / y_scale, rounded, and moved by the zero point.
 package struct QLinearMatMul: Operation {
   package static let name = "QLinearMatMul"
+  /// Where the exact value lies between two steps, f32 may decide for the other one.
+  package static let accuracy = Accuracy.ulps(1)
   package static let summary =
     "saturate(round((a - a_zero) · (b - b_zero) · a_scale · b_scale / y_scale) + y_zero); scales for rows or columns."
   package static let operands = [

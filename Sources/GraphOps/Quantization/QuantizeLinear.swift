@@ -8,6 +8,8 @@ import TensorCore
 /// The quotient is rounded to the division's type before it is rounded to an integer, ties to even.
 package struct QuantizeLinear: Operation {
   package static let name = "QuantizeLinear"
+  /// Where the exact value lies between two steps, f32 may decide for the other one.
+  package static let accuracy = Accuracy.ulps(1)
   package static let summary = "saturate(round(x / scale) + zero_point), for a tensor, an axis or blocks of one."
   package static let operands = [Slot("x"), Slot("y_scale"), Slot("y_zero_point", .optional)]
   package static let results = [Slot("y")]

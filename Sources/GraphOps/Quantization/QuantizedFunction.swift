@@ -19,6 +19,8 @@ extension QuantizedFunction {
       + [Slot("Y_scale"), Slot("Y_zero_point", .optional)]
   }
   package static var results: [Slot] { [Slot("Y")] }
+  /// Where the exact value lies between two steps, f32 may decide for the other one.
+  package static var accuracy: Accuracy { .ulps(1) }
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
     var floats: [TensorType] = []

@@ -24,9 +24,9 @@ package struct KernelCost: Sendable, Equatable {
 
   private static let bytesPerNanosecond = 100.0
 
-  /// Estimates a tile for given sizes; sizes that are missing count as 64.
-  package static func estimate(_ kernel: Kernel, sizes: [Int] = []) -> KernelCost {
-    var estimate = CostEstimate(kernel, sizes)
+  /// Estimates a tile for given sizes; sizes that are missing count as 64. Tiles may differ: the last rows may be fewer.
+  package static func estimate(_ kernel: Kernel, sizes: [Int] = [], tile: Int = 0) -> KernelCost {
+    var estimate = CostEstimate(kernel, sizes, tile: tile)
     estimate.add(kernel.body, count: 1, lanes: 1)
     return estimate.cost
   }
@@ -35,11 +35,13 @@ package struct KernelCost: Sendable, Equatable {
 private struct CostEstimate {
   private let kernel: Kernel
   private let sizes: [Int]
+  private let tile: Int
   var cost = KernelCost()
 
-  init(_ kernel: Kernel, _ sizes: [Int]) {
+  init(_ kernel: Kernel, _ sizes: [Int], tile: Int) {
     self.kernel = kernel
     self.sizes = sizes
+    self.tile = tile
   }
 
   /// Adds statements that run `count` times, `lanes` of these at once.
@@ -127,12 +129,12 @@ private struct CostEstimate {
     }
   }
 
-  /// An extent as a number, with axes at 0.
+  /// An extent as a number, with axes other than the tile's at 0.
   private func value(_ e: Expr) -> Double {
     switch e.kind {
     case .integer(let value): return Double(value)
     case .size(let index): return index < sizes.count ? Double(sizes[index]) : 64
-    case .axis: return 0
+    case .axis(let axis): return axis == kernel.tileAxis ? Double(tile) : 0
     case .binary(let function, let a, let b):
       let (x, y) = (value(a), value(b))
       switch function {

@@ -184,14 +184,23 @@ private struct KernelTime {
       row.nanoseconds += max(times[number], 1)
       if step.control == nil {
         let sizes = step.sizes.map { $0.evaluate(dims) ?? 0 }
-        let cost = KernelCost.estimate(model.kernels[step.kernel], sizes: sizes)
-        row.flops += cost.flops * Double(step.tiles.evaluate(dims) ?? 0)
-        row.halfFlops += cost.halfFlops * Double(step.tiles.evaluate(dims) ?? 0)
+        let cost = cost(model.kernels[step.kernel], sizes, tiles: step.tiles.evaluate(dims) ?? 0)
+        row.flops += cost.flops
+        row.halfFlops += cost.halfFlops
         for space in Set(step.buffers.map(\.space)) { row.bytes += Double(byteCount(space, model.plan, dims)) }
       }
       rows["\(kernel) \(step.label)"] = row
     }
     return Array(rows.values)
+  }
+
+  /// The arithmetic of all tiles; of many, some are taken for all.
+  private static func cost(_ kernel: Kernel, _ sizes: [Int], tiles: Int) -> (flops: Double, halfFlops: Double) {
+    let sample = stride(from: 0, to: tiles, by: tiles / 1024 + 1).map {
+      KernelCost.estimate(kernel, sizes: sizes, tile: $0)
+    }
+    let share = Double(tiles) / Double(max(sample.count, 1))
+    return (sample.reduce(0) { $0 + $1.flops } * share, sample.reduce(0) { $0 + $1.halfFlops } * share)
   }
 
   private static func byteCount(_ space: Plan.Space, _ plan: Plan, _ dims: [String: Int]) -> Int {
