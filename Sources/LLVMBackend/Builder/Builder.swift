@@ -247,18 +247,6 @@ package final class Builder {
     return Value(call(name, [], [], arguments, casts: true), sum.type)
   }
 
-  /// f32 lanes (8 or a multiple of 16) rounded to bf16 bits by the instruction, subnormal numbers as 0. Only where the
-  /// target `hasPairProducts`.
-  package func bfloatBits(_ x: Value) -> Value {
-    if x.lanes > 16 {
-      let half = x.lanes / 2
-      return concatenated(bfloatBits(slice(x, 0, half)), bfloatBits(slice(x, half, half)))
-    }
-    let made = call("llvm.x86.avx512bf16.cvtneps2bf16.\(x.lanes * 32)", [], [], [x.ref], casts: true)
-    let type = x.type.with(.i16)
-    return Value(llvm.BuildBitCast(ref, made, module.type(type), ""), type)
-  }
-
   /// `types` are the overloads' LLVM types; they differ from the key where pointers are typed. With `casts` the
   /// arguments are taken as the types of the same width that this version of LLVM has for the parameters.
   func call(

@@ -111,7 +111,6 @@ extension KernelEmitter {
   }
 
   private func floatToBFloat(_ x: Value) -> Value {
-    if b.target.hasPairProducts, x.lanes == 8 || x.lanes % 16 == 0 { return b.bfloatBits(x) }
     let type = x.type.with(.i32)
     let bits = b.bitcast(x, type)
     let isOdd = b.and(b.lshr(bits, b.int(16, type)), b.int(1, type))
