@@ -181,7 +181,7 @@ let package = Package(
       "DifferentialTests",
       of: [
         "GraphTestKit", "FixtureKit", "Lamina", "LLVMBackend", "GraphInterpreter", "GraphLowering", "GraphOptimizer",
-        "GraphIR", "PlanIR", "TensorCore",
+        "GraphIR", "GraphSupport", "PlanIR", "TensorCore",
       ]),
     tests("GraphIRTests", of: ["GraphTestKit", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
     tests("GraphOpsTests", of: ["GraphTestKit", "GraphInterpreter", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),

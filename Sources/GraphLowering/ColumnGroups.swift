@@ -77,17 +77,12 @@ struct ColumnGroupSearch {
   func find() -> (groups: ColumnGroups, nodes: [NodeID])? {
     let extents = Set(grow(least: 1, without: []).map(\.columns.extent)).sorted()
     for columns in extents where columns < extent {
-      var blocked: Set<Int> = []
-      for _ in 0..<8 {
-        let members = grow(least: columns, without: blocked)
-        let late = members.map(\.node).filter(
-          state.readsDependents(of: members.map(\.node) + [anchor], owner, regions))
-        if late.isEmpty {
-          if let groups = groups(columns, members) { return (groups, members.map(\.node)) }
-          break
-        }
-        blocked.formUnion(late.map(\.index))
+      var members: [(node: NodeID, columns: Columns)] = []
+      let nodes = state.settled([anchor], owner, regions) { blocked in
+        members = grow(least: columns, without: blocked)
+        return members.map(\.node)
       }
+      if let nodes, let groups = groups(columns, members) { return (groups, nodes) }
     }
     return nil
   }

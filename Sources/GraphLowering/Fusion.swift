@@ -108,19 +108,12 @@ struct Fusion {
   /// follows from it, at its own index and waits for nothing that waits for the anchor. Claims them for the region.
   private mutating func epilogue(of anchor: NodeID, region: Int) -> (nodes: [NodeID], end: ValueID) {
     let value = graph[anchor].results[0]
-    guard state.options.fuses else { return ([], value) }
-    var blocked: Set<Int> = []
-    for _ in 0..<8 {
-      let nodes = inPlaceReaders(of: value, without: blocked)
-      let late = nodes.filter(state.readsDependents(of: nodes + [anchor], owner, regions))
-      if late.isEmpty {
-        let kept = nodes.filter { !isBetterInReaders($0, members: nodes) }
-        for node in kept { owner[node.index] = region }
-        return (kept, kept.last.map { graph[$0].results[0] } ?? value)
-      }
-      blocked.formUnion(late.map(\.index))
-    }
-    return ([], value)
+    guard state.options.fuses,
+      let nodes = state.settled([anchor], owner, regions, grow: { inPlaceReaders(of: value, without: $0) })
+    else { return ([], value) }
+    let kept = nodes.filter { !isBetterInReaders($0, members: nodes) }
+    for node in kept { owner[node.index] = region }
+    return (kept, kept.last.map { graph[$0].results[0] } ?? value)
   }
 
   /// The elementwise operators that read a value, or what follows from it in this way, at their own index.
@@ -209,19 +202,21 @@ struct Fusion {
   private mutating func formRows() {
     for id in graph.nodeIDs where owner[id.index] == nil {
       guard let (shape, axes) = rowReduction(id) else { continue }
-      let members = state.options.fuses ? rowMembers(from: id, shape: shape, axes: axes) : [id]
+      let others = state.options.fuses
+        ? state.settled([id], owner, regions) { rowMembers(from: id, shape: shape, axes: axes, without: $0) } : nil
+      let members = ((others ?? []) + [id]).sorted { $0.index < $1.index }
       for member in members { owner[member.index] = regions.count }
       regions.append(
         Region(kind: .rows(RowRegion(shape: shape, axes: axes, nodes: members)), nodes: members, outputs: []))
     }
   }
 
-  /// Grows a row region from one reduction: first what feeds it alone elementwise, then everything after it that has
-  /// the same rows and does not wait for anything outside.
-  private func rowMembers(from seed: NodeID, shape: [Dim], axes: [Int]) -> [NodeID] {
+  /// What joins a reduction in a row region: what feeds it alone elementwise, then everything after it that has the same
+  /// rows.
+  private func rowMembers(from seed: NodeID, shape: [Dim], axes: [Int], without blocked: Set<Int>) -> [NodeID] {
     let rowShape = shape.indices.map { axes.contains($0) ? Dim(1) : shape[$0] }
     func fits(_ node: NodeID) -> Bool {
-      guard owner[node.index] == nil else { return false }
+      guard owner[node.index] == nil, !blocked.contains(node.index) else { return false }
       if let reduction = rowReduction(node) {
         // A result without the reduced axes is read through a reshape, which only the region's outside may do.
         return reduction.shape == shape && reduction.axes == axes
@@ -237,29 +232,20 @@ struct Fusion {
       for operand in graph[node].operands {
         guard let operand, let producer = graph[operand].producer, !members.contains(producer.index),
           graph.type(operand).shape == shape, fits(producer), isPointwise(producer), arithmeticCost(producer) > 0,
-          // Something outside that reads it must come after the seed, or the region could wait for itself.
+          // What else reads it comes after the seed, or the seed itself would wait.
           state.users[operand.index].allSatisfy({ members.contains($0.index) || $0.index > seed.index })
         else { continue }
         members.insert(producer.index)
         frontier.append(producer)
       }
     }
-    // Downstream, in order. `waits` marks nodes outside that depend on the region.
-    var waits: Set<Int> = []
-    let first = members.min() ?? seed.index
-    for index in first..<graph.nodes.count where !members.contains(index) {
-      let producers = graph.nodes[index].operands.compactMap { $0.flatMap { graph[$0].producer?.index } }
-      let touches = producers.contains(where: members.contains)
-      if producers.contains(where: waits.contains) {
-        waits.insert(index)
-      } else if touches {
-        if index > seed.index, members.count < 64, fits(NodeID(index)), !isOperandCast(NodeID(index)) {
-          members.insert(index)
-        } else {
-          waits.insert(index)
-        }
-      }
+    // Downstream, in order.
+    for index in (seed.index + 1)..<graph.nodes.count where !members.contains(index) && members.count < 64 {
+      let node = NodeID(index)
+      let reads = graph[node].operands.contains { $0.flatMap { graph[$0].producer }.map { members.contains($0.index) } ?? false }
+      if reads, fits(node), !isOperandCast(node) { members.insert(index) }
     }
+    members.remove(seed.index)
     return members.sorted().map(NodeID.init)
   }
 

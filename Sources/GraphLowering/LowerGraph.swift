@@ -25,15 +25,7 @@ extension PlanAssembly {
   /// Adds the steps of a graph: the whole, or a region.
   mutating func lower(_ scope: LoweringScope) throws {
     let state = scope.state
-    for (index, lowering) in state.lowerings.enumerated() {
-      let node = state.graph.nodes[index]
-      let name = type(of: node.operation).name
-      switch lowering {
-      case .decompose: throw InternalError("'\(name)' reached lowering undecomposed")
-      case .leaf where !(node.operation is Constant): throw InternalError("'\(name)' reached lowering unbound")
-      default: break
-      }
-    }
+    try checkIsPrimitive(state)
     guard let regions = Fusion.regions(state) else { throw InternalError("kernels wait for each other") }
     scope.settle()
     for region in regions {
@@ -57,6 +49,30 @@ extension PlanAssembly {
       try add(lowered, label: label(region, state.graph), scope)
     }
     for copy in scope.copies { try add(copy, scope) }
+  }
+
+  /// Throws for operators that no kernel can be made of: those whose code depends on sizes that are only named.
+  private func checkIsPrimitive(_ state: LoweringState) throws {
+    var findings: [Diagnostic] = []
+    for (index, lowering) in state.lowerings.enumerated() {
+      let node = state.graph.nodes[index]
+      let name = type(of: node.operation).name
+      switch lowering {
+      case .decompose: throw InternalError("'\(name)' reached lowering undecomposed")
+      case .leaf where !(node.operation is Constant):
+        let types = node.operands.map { $0.map(state.graph.type) }
+        guard let open = types.compactMap({ $0 }).first(where: { $0.staticShape == nil }) else {
+          throw InternalError("'\(name)' reached lowering unbound")
+        }
+        findings.append(
+          Diagnostic(
+            .error, "size-not-known",
+            "'\(name)' is not compiled for \(open), expected numbers for the sizes it depends on",
+            at: node.origin.location, fixIt: "give the sizes as numbers, or '--dim NAME=NUMBER'"))
+      default: break
+      }
+    }
+    if !findings.isEmpty { throw DiagnosticsError(findings) }
   }
 
   private func label(_ region: Region, _ graph: Graph) -> String {

@@ -69,7 +69,7 @@ final class LoweringState {
 
   /// Whether a node reads something that can only be computed after the members are. A region is computed as a whole,
   /// so what waits for one of its nodes waits for all.
-  func readsDependents(of members: [NodeID], _ owner: [Int?], _ regions: [Region]) -> (NodeID) -> Bool {
+  private func readsDependents(of members: [NodeID], _ owner: [Int?], _ regions: [Region]) -> (NodeID) -> Bool {
     let inside = Set(members)
     var waits: Set<NodeID> = []
     var frontier = members
@@ -82,5 +82,24 @@ final class LoweringState {
     return { [graph] node in
       graph[node].operands.contains { $0.flatMap { graph[$0].producer }.map(waits.contains) ?? false }
     }
+  }
+
+  /// The members of a region that `grow` finds without some nodes, where none of them waits for what waits for another:
+  /// late ones are left out and it grows again. Nil when `grow` is, or when it does not settle.
+  ///
+  /// - Parameter anchors: members that cannot be left out, besides what `grow` gives.
+  func settled(
+    _ anchors: [NodeID], _ owner: [Int?], _ regions: [Region], grow: (_ without: Set<Int>) -> [NodeID]
+  ) -> [NodeID]? {
+    var blocked: Set<Int> = []
+    for _ in 0..<8 {
+      let nodes = grow(blocked)
+      let isLate = readsDependents(of: nodes + anchors, owner, regions)
+      if anchors.contains(where: isLate) { return nil }
+      let late = nodes.filter(isLate)
+      if late.isEmpty { return nodes }
+      blocked.formUnion(late.map(\.index))
+    }
+    return nil
   }
 }

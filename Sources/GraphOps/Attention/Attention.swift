@@ -137,7 +137,7 @@ package struct Attention: Operation {
     }
     let (mask, counts) = (optional(operands, 3), optional(operands, 6))
     let rows = q.shape[2]
-    let core = DotProductAttention(scale: scale ?? 1 / Double(q.shape[3]).squareRoot(), softcap: softcap)
+    let core = DotProductAttention(scale: scale, softcap: softcap)
     let values = core.reference(q, k, v) { b, h, i, j in
       // A query's place among the keys.
       let place = i &+ (counts.map { Int($0.integers[b]) &- rows } ?? past)
@@ -156,11 +156,8 @@ package struct Attention: Operation {
   }
 
   package func lower(_ types: NodeTypes) -> Lowering {
-    guard let shapes = try? shapes(types.operands), let width = shapes.q[3].value ?? scale.map({ _ in 1 }) else {
-      return .leaf
-    }
-    let core = DotProductAttention(
-      scale: scale ?? 1 / Double(width).squareRoot(), softcap: softcap, precision: precision)
+    guard let shapes = try? shapes(types.operands) else { return .leaf }
+    let core = DotProductAttention(scale: scale, softcap: softcap, precision: precision)
     return .decompose { builder, operands throws(TypeError) in
       guard var q = operands[0], var k = operands[1], var v = operands[2] else {
         throw TypeError("'Attention' needs three operands")
@@ -180,8 +177,11 @@ package struct Attention: Operation {
         let missing = shapes.total - type.shape[type.rank - 1]
         let isBool = type.dtype == .bool
         let pads = type.shape.map { _ in Dim(0) } + type.shape.indices.map { $0 == type.rank - 1 ? missing : 0 }
-        let whole =
-          missing == 0 ? mask : try builder.emit(Pad(pads: pads, value: isBool ? 0 : -.infinity), mask)
+        var whole = missing == 0 ? mask : try builder.emit(Pad(pads: pads, value: isBool ? 0 : -.infinity), mask)
+        // The sizes are the same, whether or not that shows where they are only named.
+        if builder.type(whole).shape[type.rank - 1] != shapes.total {
+          whole = try builder.emit(Prefix(axis: type.rank - 1, shapes.total), whole)
+        }
         if isBool { allowed.append(whole) } else { biases.append(try builder.widened(whole)) }
       }
       allowed += try masks(shapes, optional(operands, 6), &builder)

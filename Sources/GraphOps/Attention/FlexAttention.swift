@@ -54,15 +54,12 @@ package struct FlexAttention: Operation {
     return [TensorType(v.dtype, q.shape.prefix(3) + [v.shape[3]])]
   }
 
-  private func factor(_ width: Int?) -> Double { scale ?? 1 / Double(max(1, width ?? 1)).squareRoot() }
-
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard let q = operands[0], let k = operands[1], let v = operands[2] else {
       throw TypeError("'FlexAttention' needs three operands")
     }
     let type = try inferTypes([q.type, k.type, v.type])[0]
-    let core = DotProductAttention(scale: factor(q.shape[3]))
-    var scores = core.reference(q, k, v) { _, _, _, _ in 0 }.products
+    var scores = DotProductAttention(scale: scale).reference(q, k, v) { _, _, _, _ in 0 }.products
     scores.dtype = try scoreType([q.type, k.type, v.type]).dtype
     if let region = scoreRegion { scores = try region.graph.evaluate([scores])[0] }
     var probabilities = try Softmax(axis: 3).evaluate([scores])[0]
@@ -87,7 +84,7 @@ package struct FlexAttention: Operation {
     let (heads, group) = (k.shape[1], Dim.floorDiv(q.shape[1], k.shape[1]))
     let grouped = { @Sendable (last: Dim) in [q.shape[0], heads, group, q.shape[2], last] }
     return .decompose { builder, operands throws(TypeError) in
-      let scaled = try builder.scaled(try builder.widened(operands[0]), by: factor(q.shape[3].value))
+      let scaled = try DotProductAttention(scale: scale).scaled(try builder.widened(operands[0]), &builder)
       let keys = try builder.transposed(try builder.widened(operands[1]), [0, 1, 3, 2])
       let products = try builder.emit(
         MatMul(), try builder.reshaped(scaled, grouped(q.shape[3])),

@@ -104,8 +104,8 @@ package struct GroupQueryAttention: Operation {
     return [TensorType(dtype, [shapes.batch, shapes.rows, Dim(headCount * shapes.width)]), cache, cache]
   }
 
-  private func core(_ width: Int) -> DotProductAttention {
-    DotProductAttention(scale: scale != 0 ? scale : 1 / Double(width).squareRoot(), softcap: softcap)
+  private var core: DotProductAttention {
+    DotProductAttention(scale: scale == 0 ? nil : scale, softcap: softcap)
   }
 
   private func rotary(_ half: Int, heads: Int) -> RotaryEmbedding {
@@ -156,7 +156,7 @@ package struct GroupQueryAttention: Operation {
     let keys = present(optional(operands, 3), HeadLayout.split(k, heads: keyHeads))
     let values = present(optional(operands, 4), v)
     let extra = optional(operands, 10)
-    let result = core(width).reference(HeadLayout.split(q, heads: headCount), keys, values) { b, h, i, j in
+    let result = core.reference(HeadLayout.split(q, heads: headCount), keys, values) { b, h, i, j in
       let place = starts[b] + i
       if j > place || (window > 0 && place - j >= window) { return nil }
       return extra.map { $0.reals[$0.broadcastPosition([b, h, i, j])] } ?? 0
@@ -213,7 +213,7 @@ package struct GroupQueryAttention: Operation {
       }
       let queries = try HeadLayout.split(q, heads: headCount, &builder)
       let biases = optional(operands, 10).map { [$0] } ?? []
-      let parts = try core(shapes.width).emit(queries, keys, values, allowed: allowed, biases: biases, &builder)
+      let parts = try core.emit(queries, keys, values, allowed: allowed, biases: biases, &builder)
       return [try builder.narrowed(try HeadLayout.merge(parts.output, &builder), to: query.dtype), keys, values]
     }
   }

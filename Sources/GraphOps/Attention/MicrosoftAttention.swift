@@ -98,9 +98,7 @@ package struct MicrosoftAttention: Operation {
       filterValue: filterValue)
   }
 
-  private func core(_ shapes: Shapes) -> DotProductAttention {
-    DotProductAttention(scale: scale != 0 ? scale : 1 / Double(shapes.widths[0] / headCount).squareRoot())
-  }
+  private var core: DotProductAttention { DotProductAttention(scale: scale == 0 ? nil : scale) }
 
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard let x = operands[0], let w = operands[1] else { throw TypeError("'MicrosoftAttention' needs two operands") }
@@ -130,7 +128,7 @@ package struct MicrosoftAttention: Operation {
       v = try Reference(x.dtype, shape, reals: Array(cache.reals[half...])).joined(v, axis: 2)
     }
     let bias = scoreBias(x.type, shapes).reference(mask: optional(operands, 3), bias: optional(operands, 5))
-    let values = core(shapes).reference(projection(0), k, v, bias: bias)
+    let values = core.reference(projection(0), k, v, bias: bias)
     let present = types[1].shape[4] == 0 ? [] : k.reals + v.reals
     return [
       HeadLayout.merge(values.output),
@@ -161,7 +159,7 @@ package struct MicrosoftAttention: Operation {
       }
       let biases = try scoreBias(x, shapes).emit(
         mask: optional(operands, 3), bias: optional(operands, 5), x.dtype.computeType, &builder)
-      let parts = try core(shapes).emit(try projection(0), k, v, allowed: [], biases: biases, &builder)
+      let parts = try core.emit(try projection(0), k, v, allowed: [], biases: biases, &builder)
       let output = try builder.narrowed(try HeadLayout.merge(parts.output, &builder), to: x.dtype)
       let present = types.results[1]
       if present.shape[4] == 0 { return [output, try builder.emit(ConstantOfShape(present.shape, 0, x.dtype))] }

@@ -140,9 +140,7 @@ package struct MultiHeadAttention: Operation {
       filterValue: filterValue)
   }
 
-  private func core(_ width: Int) -> DotProductAttention {
-    DotProductAttention(scale: scale != 0 ? scale : 1 / Double(max(1, width)).squareRoot())
-  }
+  private var core: DotProductAttention { DotProductAttention(scale: scale == 0 ? nil : scale) }
 
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard let query = operands[0] else { throw TypeError("'MultiHeadAttention' needs a query") }
@@ -186,14 +184,12 @@ package struct MultiHeadAttention: Operation {
       v = try pastValue.joined(v, axis: 2)
     }
     let moved = scoreBias(shapes).reference(mask: optional(operands, 4), bias: optional(operands, 5))
-    let values = core(q.shape[3]).reference(q, k, v, bias: moved)
+    let values = core.reference(q, k, v, bias: moved)
     return [HeadLayout.merge(values.output), k, v, values.biased]
   }
 
   package func lower(_ types: NodeTypes) -> Lowering {
-    guard let shapes = try? shapes(types.operands), let query = types.operands[0], let width = shapes.q[3].value else {
-      return .leaf
-    }
+    guard let shapes = try? shapes(types.operands), let query = types.operands[0] else { return .leaf }
     let heads = Dim(headCount)
     return .decompose { builder, operands throws(TypeError) in
       func given(_ index: Int) throws(TypeError) -> ValueID {
@@ -233,7 +229,7 @@ package struct MultiHeadAttention: Operation {
       }
       let biases = try scoreBias(shapes).emit(
         mask: optional(operands, 4), bias: optional(operands, 5), query.dtype.computeType, &builder)
-      let all = try core(width).emit(parts[0], parts[1], parts[2], allowed: [], biases: biases, &builder)
+      let all = try core.emit(parts[0], parts[1], parts[2], allowed: [], biases: biases, &builder)
       let output = try builder.narrowed(try HeadLayout.merge(all.output, &builder), to: query.dtype)
       return [output, parts[1], parts[2], try builder.narrowed(all.biased, to: query.dtype)]
     }

@@ -13,16 +13,11 @@ package struct Conv: WindowOperation {
   package static let operands = [Slot("X"), Slot("W"), Slot("B", .optional)]
   package static let results = [Slot("Y")]
   package static var attributes: [Attribute<Self>] {
-    windowAttributes() + [Attribute("group", \.group, "groups that channels are divided into")]
+    windowAttributes(except: ["ceil_mode"]) + [Attribute("group", \.group, "groups that channels are divided into")]
   }
   package static let accuracy = Accuracy.accumulation
 
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad = "NOTSET"
-  package var dataFormat = DataFormat.channelsFirst.rawValue
+  package var windowOptions = WindowOptions()
   package var group = 1
   package init() {}
 

@@ -13,7 +13,7 @@ package struct ConvTranspose: WindowOperation {
   package static let operands = [Slot("X"), Slot("W"), Slot("B", .optional)]
   package static let results = [Slot("Y")]
   package static var attributes: [Attribute<Self>] {
-    windowAttributes() + [
+    windowAttributes(except: ["ceil_mode"]) + [
       Attribute("group", \.group, "groups that channels are divided into"),
       Attribute("output_padding", \.outputPadding, "added at the end of each spatial axis of the output"),
       Attribute("output_shape", \.outputShape, "the output's spatial sizes; padding follows from them"),
@@ -21,12 +21,7 @@ package struct ConvTranspose: WindowOperation {
   }
   package static let accuracy = Accuracy.accumulation
 
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad = "NOTSET"
-  package var dataFormat = DataFormat.channelsFirst.rawValue
+  package var windowOptions = WindowOptions()
   package var group = 1
   package var outputPadding: [Dim] = []
   package var outputShape: [Dim] = []

@@ -12,16 +12,11 @@ package struct ConvWeightsGradient: WindowOperation {
   package static let operands = [Slot("X"), Slot("dY")]
   package static let results = [Slot("dW")]
   package static var attributes: [Attribute<Self>] {
-    windowAttributes() + [Attribute("group", \.group, "groups that channels are divided into")]
+    windowAttributes(except: ["ceil_mode"]) + [Attribute("group", \.group, "groups that channels are divided into")]
   }
   package static let accuracy = Accuracy.accumulation
 
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad = "NOTSET"
-  package var dataFormat = DataFormat.channelsFirst.rawValue
+  package var windowOptions = WindowOptions()
   package var group = 1
   package init() {}
 
@@ -164,7 +159,7 @@ package struct ConvWeightsGradient: WindowOperation {
     guard let conv = forward.operation as? Conv, let x = forward.operands[0], let w = forward.operands[1],
       let geometry = try? conv.geometry(x, w)
     else { return forward }
-    operation.takeWindow(of: conv)
+    operation.windowOptions = conv.windowOptions
     operation.kernelShape = geometry.window.map(\.kernel)
     operation.group = conv.group
     return Sample(operation, [x, TensorType(x.dtype, geometry.output)])

@@ -16,27 +16,12 @@ package struct DeformConv: WindowOperation {
   package static let results = [Slot("Y")]
   package static let accuracy = Accuracy.accumulation
   package static var attributes: [Attribute<Self>] {
-    [
-      Attribute("kernel_shape", \.kernelShape, "the window's size along each spatial axis"),
-      Attribute("strides", \.strides, "the step between windows along each spatial axis; empty means 1"),
-      Attribute("dilations", \.dilations, "the step between a window's elements; empty means 1"),
-      Attribute("pads", \.pads, "padding: the starts of all spatial axes, then the ends; empty means 0"),
+    windowAttributes(except: ["auto_pad", "data_format", "ceil_mode"]) + [
       Attribute("group", \.group, "groups that channels are divided into"),
       Attribute("offset_group", \.offsetGroup, "groups of channels that share offsets"),
     ]
   }
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad: String {
-    get { "NOTSET" }
-    set {}
-  }
-  package var dataFormat: String {
-    get { DataFormat.channelsFirst.rawValue }
-    set {}
-  }
+  package var windowOptions = WindowOptions()
   package var group = 1
   package var offsetGroup = 1
   package init() {}
@@ -49,7 +34,7 @@ package struct DeformConv: WindowOperation {
       throw TypeError("'DeformConv' takes float images [N, C, H, W], found \(x), \(w) and \(offset)", operand: 0)
     }
     var conv = Conv()
-    conv.takeWindow(of: self)
+    conv.windowOptions = windowOptions
     conv.group = group
     let geometry = try conv.geometry(x, w)
     guard geometry.filters != 0, geometry.channels != 0 else {
@@ -172,7 +157,7 @@ package struct DeformConv: WindowOperation {
     let x = TensorType(dtype, [Dim(batch), Dim(channels)] + spatial.map { Dim($0) })
     let w = TensorType(dtype, [Dim(filters), 2] + kernel.map { Dim($0) })
     var conv = Conv()
-    conv.takeWindow(of: operation)
+    conv.windowOptions = operation.windowOptions
     conv.group = operation.group
     let output = (try? conv.geometry(x, w).window.map(\.output)) ?? []
     let taps = Dim(kernel.reduce(1, *) * operation.offsetGroup)

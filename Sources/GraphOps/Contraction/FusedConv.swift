@@ -12,18 +12,13 @@ package struct FusedConv: WindowOperation {
   package static let results = [Slot("Y")]
   package static let accuracy = Accuracy.accumulation
   package static var attributes: [Attribute<Self>] {
-    windowAttributes() + [
+    windowAttributes(except: ["ceil_mode"]) + [
       Attribute("group", \.group, "groups that channels are divided into"),
       Attribute("activation", \.activation, "'Relu', 'Tanh', 'Sigmoid', 'LeakyRelu', 'Clip', 'HardSigmoid' or ''"),
       Attribute("activation_params", \.parameters, "the activation's numbers: alpha; minimum, maximum; alpha, beta"),
     ]
   }
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad = "NOTSET"
-  package var dataFormat = DataFormat.channelsFirst.rawValue
+  package var windowOptions = WindowOptions()
   package var group = 1
   package var activation = ""
   package var parameters: [Double] = []
@@ -31,7 +26,7 @@ package struct FusedConv: WindowOperation {
 
   private var conv: Conv {
     var conv = Conv()
-    conv.takeWindow(of: self)
+    conv.windowOptions = windowOptions
     conv.group = group
     return conv
   }
@@ -93,7 +88,7 @@ package struct FusedConv: WindowOperation {
     let plain = Conv.sample(&random)
     guard let conv = plain.operation as? Conv else { return plain }
     var operation = FusedConv()
-    operation.takeWindow(of: conv)
+    operation.windowOptions = conv.windowOptions
     operation.group = conv.group
     operation.activation = random.pick(["", "Relu", "Tanh", "LeakyRelu", "HardSigmoid"])
     if operation.activation == "LeakyRelu" { operation.parameters = [0.2] }

@@ -9,17 +9,11 @@ package struct AveragePool: PoolOperation {
   package static let name = "AveragePool"
   package static let summary = "The mean of each window of each channel."
   package static var attributes: [Attribute<Self>] {
-    poolAttributes() + [
+    windowAttributes() + [
       Attribute("count_include_pad", \.countIncludePad, "whether padding counts as elements of value 0")
     ]
   }
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad = "NOTSET"
-  package var dataFormat = DataFormat.channelsFirst.rawValue
-  package var ceilMode = false
+  package var windowOptions = WindowOptions()
   package var countIncludePad = false
   package init() {}
 

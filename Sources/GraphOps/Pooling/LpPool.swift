@@ -12,14 +12,8 @@ import TensorCore
 package struct LpPool: PoolOperation {
   package static let name = "LpPool"
   package static let summary = "The p-norm of each window of each channel: (Σ |x|^p)^(1/p)."
-  package static var attributes: [Attribute<Self>] { poolAttributes() + [Attribute("p", \.p, "the norm's power")] }
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad = "NOTSET"
-  package var dataFormat = DataFormat.channelsFirst.rawValue
-  package var ceilMode = false
+  package static var attributes: [Attribute<Self>] { windowAttributes() + [Attribute("p", \.p, "the norm's power")] }
+  package var windowOptions = WindowOptions()
   package var p = 2
   package init() {}
 

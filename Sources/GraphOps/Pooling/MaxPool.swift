@@ -12,18 +12,12 @@ package struct MaxPool: PoolOperation {
   package static let accuracy = Accuracy.exact
   package static let domain = DType.numbers
   package static var attributes: [Attribute<Self>] {
-    poolAttributes() + [
+    windowAttributes() + [
       Attribute("storage_order", \.storageOrder, "how Indices count within a channel: 0 by rows, 1 by columns"),
       Attribute("indices", \.indices, "whether Indices is a result too"),
     ]
   }
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad = "NOTSET"
-  package var dataFormat = DataFormat.channelsFirst.rawValue
-  package var ceilMode = false
+  package var windowOptions = WindowOptions()
   package var storageOrder = 0
   package var indices = false
   package init() {}

@@ -13,22 +13,16 @@ package struct MaxPoolIndices: PoolOperation {
   package static let accuracy = Accuracy.exact
   package static let domain = DType.numbers
   package static var attributes: [Attribute<Self>] {
-    poolAttributes() + [
+    windowAttributes() + [
       Attribute("storage_order", \.storageOrder, "how positions count within a channel: 0 by rows, 1 by columns")
     ]
   }
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad = "NOTSET"
-  package var dataFormat = DataFormat.channelsFirst.rawValue
-  package var ceilMode = false
+  package var windowOptions = WindowOptions()
   package var storageOrder = 0
   package init() {}
 
   package init(_ pool: MaxPool) {
-    takeWindow(of: pool)
+    windowOptions = pool.windowOptions
     storageOrder = pool.storageOrder
   }
 

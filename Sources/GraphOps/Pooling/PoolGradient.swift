@@ -13,24 +13,18 @@ package struct PoolGradient: PoolOperation {
   package static let operands = [Slot("dY"), Slot("Indices", .optional)]
   package static let results = [Slot("dX")]
   package static var attributes: [Attribute<Self>] {
-    poolAttributes() + [
+    windowAttributes() + [
       Attribute("shape", \.shape, "the pooling operator's input's sizes"),
       Attribute("divisor", \.divisor, "none, inside (elements on the axes) or padded (on the padding too)"),
     ]
   }
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad = "NOTSET"
-  package var dataFormat = DataFormat.channelsFirst.rawValue
-  package var ceilMode = false
+  package var windowOptions = WindowOptions()
   package var shape: [Dim] = []
   package var divisor = "none"
   package init() {}
 
   init(_ pool: some PoolOperation, of shape: [Dim]) {
-    takeWindow(of: pool)
+    windowOptions = pool.windowOptions
     self.shape = shape
   }
 

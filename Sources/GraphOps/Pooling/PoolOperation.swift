@@ -18,10 +18,6 @@ extension PoolOperation {
   package static var domain: Set<DType> { DType.floats }
   package static var accuracy: Accuracy { .accumulation }
 
-  package static func poolAttributes() -> [Attribute<Self>] {
-    windowAttributes() + [Attribute("ceil_mode", \.ceilMode, "whether a last, incomplete window counts")]
-  }
-
   /// The layout and the windows over an input.
   func geometry(_ x: TensorType?) throws(TypeError) -> (format: DataFormat, window: [WindowAxis]) {
     guard let x else { throw TypeError("'\(Self.name)' needs an operand") }

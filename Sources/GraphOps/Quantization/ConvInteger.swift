@@ -14,21 +14,16 @@ package struct ConvInteger: WindowOperation {
   ]
   package static let results = [Slot("y")]
   package static var attributes: [Attribute<Self>] {
-    windowAttributes() + [Attribute("group", \.group, "groups that channels are divided into")]
+    windowAttributes(except: ["ceil_mode"]) + [Attribute("group", \.group, "groups that channels are divided into")]
   }
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad = "NOTSET"
-  package var dataFormat = DataFormat.channelsFirst.rawValue
+  package var windowOptions = WindowOptions()
   package var group = 1
   package init() {}
 
   /// The convolution of the centred integers.
   var conv: Conv {
     var conv = Conv()
-    conv.takeWindow(of: self)
+    conv.windowOptions = windowOptions
     conv.group = group
     return conv
   }
@@ -87,7 +82,7 @@ package struct ConvInteger: WindowOperation {
     let plain = Conv.sample(&random)
     var operation = ConvInteger()
     guard let conv = plain.operation as? Conv, let x = plain.operands[0], let w = plain.operands[1] else { return plain }
-    operation.takeWindow(of: conv)
+    operation.windowOptions = conv.windowOptions
     operation.group = conv.group
     let (left, right) = (random.dtype([.i8, .u8]), random.dtype([.i8, .u8]))
     var operands: [TensorType?] = [TensorType(left, x.shape), TensorType(right, w.shape)]

@@ -10,30 +10,14 @@ package struct NhwcMaxPool: WindowOperation {
   package static let operands = [Slot("x")]
   package static let results = [Slot("y")]
   package static var attributes: [Attribute<Self>] {
-    [
-      Attribute("kernel_shape", \.kernelShape, "the window's size along each spatial axis"),
-      Attribute("strides", \.strides, "the step between windows along each spatial axis; empty means 1"),
-      Attribute("dilations", \.dilations, "the step between a window's elements; empty means 1"),
-      Attribute("pads", \.pads, "padding: the starts of all spatial axes, then the ends; empty means 0"),
-      Attribute("auto_pad", \.autoPad, "NOTSET (use `pads`), SAME_UPPER, SAME_LOWER or VALID"),
-      Attribute("ceil_mode", \.ceilMode, "whether a last, incomplete window counts"),
-    ]
+    windowAttributes(except: ["data_format"])
   }
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad = "NOTSET"
-  package var ceilMode = false
-  package var dataFormat: String {
-    get { DataFormat.channelsLast.rawValue }
-    set {}
-  }
+  package var windowOptions = WindowOptions(dataFormat: DataFormat.channelsLast.rawValue)
   package init() {}
 
   private var pool: MaxPool {
     var pool = MaxPool()
-    pool.takeWindow(of: self)
+    pool.windowOptions = windowOptions
     return pool
   }
 

@@ -14,33 +14,22 @@ package struct QLinearAveragePool: WindowOperation {
   ]
   package static let results = [Slot("Y")]
   package static var attributes: [Attribute<Self>] {
-    [
-      Attribute("kernel_shape", \.kernelShape, "the window's size along each spatial axis"),
-      Attribute("strides", \.strides, "the step between windows along each spatial axis; empty means 1"),
-      Attribute("pads", \.pads, "padding: the starts of all spatial axes, then the ends; empty means 0"),
-      Attribute("auto_pad", \.autoPad, "NOTSET (use `pads`), SAME_UPPER, SAME_LOWER or VALID"),
-      Attribute("ceil_mode", \.ceilMode, "whether a last, incomplete window counts"),
+    windowAttributes(except: ["dilations", "data_format"]) + [
       Attribute("count_include_pad", \.countIncludePad, "whether padding counts as elements"),
       Attribute("channels_last", \.channelsLast, "whether images are [N, spatial…, C]"),
     ]
   }
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad = "NOTSET"
-  package var ceilMode = false
+  package var windowOptions = WindowOptions()
   package var countIncludePad = false
-  package var channelsLast = false
-  package var dataFormat: String {
-    get { (channelsLast ? DataFormat.channelsLast : .channelsFirst).rawValue }
-    set { channelsLast = newValue == DataFormat.channelsLast.rawValue }
+  package var channelsLast: Bool {
+    get { dataFormat == DataFormat.channelsLast.rawValue }
+    set { dataFormat = (newValue ? DataFormat.channelsLast : .channelsFirst).rawValue }
   }
   package init() {}
 
   private var pool: AveragePool {
     var pool = AveragePool()
-    pool.takeWindow(of: self)
+    pool.windowOptions = windowOptions
     pool.countIncludePad = countIncludePad
     return pool
   }

@@ -18,20 +18,15 @@ package struct QLinearConv: WindowOperation {
   ]
   package static let results = [Slot("y")]
   package static var attributes: [Attribute<Self>] {
-    windowAttributes() + [Attribute("group", \.group, "groups that channels are divided into")]
+    windowAttributes(except: ["ceil_mode"]) + [Attribute("group", \.group, "groups that channels are divided into")]
   }
-  package var kernelShape: [Int] = []
-  package var strides: [Int] = []
-  package var dilations: [Int] = []
-  package var pads: [Dim] = []
-  package var autoPad = "NOTSET"
-  package var dataFormat = DataFormat.channelsFirst.rawValue
+  package var windowOptions = WindowOptions()
   package var group = 1
   package init() {}
 
   private var conv: ConvInteger {
     var conv = ConvInteger()
-    conv.takeWindow(of: self)
+    conv.windowOptions = windowOptions
     conv.group = group
     return conv
   }
@@ -105,7 +100,7 @@ package struct QLinearConv: WindowOperation {
     guard let conv = plain.operation as? ConvInteger, let x = plain.operands[0], let w = plain.operands[1] else {
       return plain
     }
-    operation.takeWindow(of: conv)
+    operation.windowOptions = conv.windowOptions
     operation.group = conv.group
     let filters = w.shape[conv.filterAxis(rank: w.rank)]
     let perFilter: [Dim] = random.bool() ? [] : [filters]

@@ -17,11 +17,6 @@ package struct ReduceLogSum: ReductionOperation {
   package var keepDims = true
   package var noopWithEmptyAxes = false
   package init() {}
-  package init(axes: [Int], keepDims: Bool = true) {
-    self.axes = axes
-    self.keepDims = keepDims
-    noopWithEmptyAxes = true
-  }
 
   package func combiner(_ dtype: DType) -> Combiner { .sum }
   package func finish(_ x: Expr, count: Expr) -> Expr { .unary(.log, x) }

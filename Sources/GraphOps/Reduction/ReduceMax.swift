@@ -16,11 +16,6 @@ package struct ReduceMax: ReductionOperation {
   package var keepDims = true
   package var noopWithEmptyAxes = false
   package init() {}
-  package init(axes: [Int], keepDims: Bool = true) {
-    self.axes = axes
-    self.keepDims = keepDims
-    noopWithEmptyAxes = true
-  }
 
   package func combiner(_ dtype: DType) -> Combiner { dtype == .bool ? .or : .max }
   package func reference(_ group: [Double]) -> Double { group.reduce(-.infinity, maximum) }

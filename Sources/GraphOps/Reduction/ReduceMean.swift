@@ -14,11 +14,6 @@ package struct ReduceMean: ReductionOperation {
   package var keepDims = true
   package var noopWithEmptyAxes = false
   package init() {}
-  package init(axes: [Int], keepDims: Bool = true) {
-    self.axes = axes
-    self.keepDims = keepDims
-    noopWithEmptyAxes = true
-  }
 
   package func combiner(_ dtype: DType) -> Combiner { .sum }
   package func accumulator(_ dtype: DType) -> DType { dtype.sumType }

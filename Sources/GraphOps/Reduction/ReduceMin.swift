@@ -16,11 +16,6 @@ package struct ReduceMin: ReductionOperation {
   package var keepDims = true
   package var noopWithEmptyAxes = false
   package init() {}
-  package init(axes: [Int], keepDims: Bool = true) {
-    self.axes = axes
-    self.keepDims = keepDims
-    noopWithEmptyAxes = true
-  }
 
   package func combiner(_ dtype: DType) -> Combiner { dtype == .bool ? .and : .min }
   package func reference(_ group: [Double]) -> Double { group.reduce(.infinity, minimum) }

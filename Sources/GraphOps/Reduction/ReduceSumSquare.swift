@@ -13,11 +13,6 @@ package struct ReduceSumSquare: ReductionOperation {
   package var keepDims = true
   package var noopWithEmptyAxes = false
   package init() {}
-  package init(axes: [Int], keepDims: Bool = true) {
-    self.axes = axes
-    self.keepDims = keepDims
-    noopWithEmptyAxes = true
-  }
 
   package func combiner(_ dtype: DType) -> Combiner { .sum }
   package func element(_ x: Expr) -> Expr { x * x }

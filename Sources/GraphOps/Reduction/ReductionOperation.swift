@@ -33,6 +33,13 @@ extension ReductionOperation {
   package static var results: [Slot] { [Slot("reduced")] }
   package static var domain: Set<DType> { DType.numbers }
   package static var accuracy: Accuracy { .accumulation }
+  /// Over these axes alone: with none nothing is reduced.
+  package init(axes: [Int], keepDims: Bool = true) {
+    self.init()
+    self.axes = axes
+    self.keepDims = keepDims
+    noopWithEmptyAxes = true
+  }
   package func resultType(_ dtype: DType) -> DType { dtype }
   package func accumulator(_ dtype: DType) -> DType { dtype.computeType }
   package func reference(_ group: [Int64], _ dtype: DType) -> Int64 {

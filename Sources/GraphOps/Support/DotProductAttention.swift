@@ -12,7 +12,8 @@ import TensorCore
 /// `softmax(cap(scale · q · kᵀ) + bias) · v` for q `[B, H, L, E]`, k `[B, G, S, E]` and v `[B, G, S, V]`, where each of
 /// the G heads of k and v serves H / G neighbours of q. A row that may look at nothing is 0.
 struct DotProductAttention: Sendable {
-  var scale: Double
+  /// What products are multiplied by; nil: 1 / √E.
+  var scale: Double?
   /// `softcap · tanh(x / softcap)` before the bias; 0: none.
   var softcap = 0.0
   /// The type of the softmax; nil: that of the products.
@@ -37,7 +38,7 @@ struct DotProductAttention: Sendable {
     _ q: ValueID, _ k: ValueID, _ v: ValueID, allowed: [ValueID], biases: [ValueID], _ builder: inout GraphBuilder
   ) throws(TypeError) -> Parts {
     let (qShape, kShape, vShape) = (builder.type(q).shape, builder.type(k).shape, builder.type(v).shape)
-    let scaled = try builder.scaled(try builder.widened(q), by: scale)
+    let scaled = try scaled(try builder.widened(q), &builder)
     let keys = try builder.transposed(try builder.widened(k), [0, 1, 3, 2])
     var values = try builder.widened(v)
     let scoreShape = [qShape[0], qShape[1], qShape[2], kShape[2]]
@@ -80,6 +81,13 @@ struct DotProductAttention: Sendable {
       output: output, products: products, capped: capped, biased: biased, probabilities: probabilities)
   }
 
+  /// A query times the scale.
+  func scaled(_ q: ValueID, _ builder: inout GraphBuilder) throws(TypeError) -> ValueID {
+    let width = Dim.max(builder.type(q).shape[3], 1)
+    if let factor = scale ?? width.value.map({ 1 / Double($0).squareRoot() }) { return try builder.scaled(q, by: factor) }
+    return try builder.div(q, try builder.emit(Sqrt(), try builder.size(width, builder.type(q).dtype)))
+  }
+
   private func conjunction(_ masks: [ValueID], _ builder: inout GraphBuilder) throws(TypeError) -> ValueID? {
     var all: ValueID?
     for mask in masks {
@@ -113,6 +121,7 @@ struct DotProductAttention: Sendable {
   ) -> Values {
     let (batch, heads, rows, depth) = (q.shape[0], q.shape[1], q.shape[2], q.shape[3])
     let (groups, keys, width) = (k.shape[1], k.shape[2], v.shape[3])
+    let factor = scale ?? 1 / Double(Swift.max(depth, 1)).squareRoot()
     let square = [batch, heads, rows, keys]
     let blank = Reference(zeros: q.dtype, square)
     var values = Values(
@@ -126,7 +135,7 @@ struct DotProductAttention: Sendable {
           for j in 0..<keys {
             var dot = 0.0
             for e in 0..<depth { dot += q.reals[row * depth + e] * k.reals[(kv * keys + j) * depth + e] }
-            dot *= scale
+            dot *= factor
             values.products.reals[row * keys + j] = dot
             if softcap > 0 { dot = softcap * tanh(dot / softcap) }
             values.capped.reals[row * keys + j] = dot

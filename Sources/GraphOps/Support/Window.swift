@@ -68,28 +68,58 @@ package struct WindowAxis: Sendable, Hashable {
   }
 }
 
-/// The attributes of an operator that slides a window.
-package protocol WindowOperation: Operation {
+/// How an operator's window slides, as its attributes say.
+package struct WindowOptions: Sendable {
   /// The window's sizes; empty where they follow from an operand.
-  var kernelShape: [Int] { get set }
-  var strides: [Int] { get set }
-  var dilations: [Int] { get set }
+  package var kernelShape: [Int] = []
+  package var strides: [Int] = []
+  package var dilations: [Int] = []
   /// Starts of all axes, then ends.
-  var pads: [Dim] { get set }
-  var autoPad: String { get set }
-  var dataFormat: String { get set }
+  package var pads: [Dim] = []
+  package var autoPad = "NOTSET"
+  package var dataFormat = DataFormat.channelsFirst.rawValue
   /// Whether a last, incomplete window counts.
-  var ceilMode: Bool { get set }
+  package var ceilMode = false
+}
+
+/// An operator that slides a window.
+package protocol WindowOperation: Operation {
+  var windowOptions: WindowOptions { get set }
 }
 
 extension WindowOperation {
+  package var kernelShape: [Int] {
+    get { windowOptions.kernelShape }
+    set { windowOptions.kernelShape = newValue }
+  }
+  package var strides: [Int] {
+    get { windowOptions.strides }
+    set { windowOptions.strides = newValue }
+  }
+  package var dilations: [Int] {
+    get { windowOptions.dilations }
+    set { windowOptions.dilations = newValue }
+  }
+  package var pads: [Dim] {
+    get { windowOptions.pads }
+    set { windowOptions.pads = newValue }
+  }
+  package var autoPad: String {
+    get { windowOptions.autoPad }
+    set { windowOptions.autoPad = newValue }
+  }
+  package var dataFormat: String {
+    get { windowOptions.dataFormat }
+    set { windowOptions.dataFormat = newValue }
+  }
   package var ceilMode: Bool {
-    get { false }
-    set {}
+    get { windowOptions.ceilMode }
+    set { windowOptions.ceilMode = newValue }
   }
 
-  package static func windowAttributes() -> [Attribute<Self>] {
-    [
+  /// The attributes of all of them, without those an operator does not have.
+  package static func windowAttributes(except missing: Set<String> = []) -> [Attribute<Self>] {
+    let all: [Attribute<Self>] = [
       Attribute("kernel_shape", \.kernelShape, "the window's size along each spatial axis"),
       Attribute("strides", \.strides, "the step between windows along each spatial axis; empty means 1"),
       Attribute(
@@ -97,18 +127,9 @@ extension WindowOperation {
       Attribute("pads", \.pads, "padding: the starts of all spatial axes, then the ends; empty means 0"),
       Attribute("auto_pad", \.autoPad, "NOTSET (use `pads`), SAME_UPPER, SAME_LOWER or VALID"),
       Attribute("data_format", \.dataFormat, "channels_first (N, C, spatial…) or channels_last (N, spatial…, C)"),
+      Attribute("ceil_mode", \.ceilMode, "whether a last, incomplete window counts"),
     ]
-  }
-
-  /// Takes another operator's window: its sizes, steps, padding and layout.
-  mutating func takeWindow(of other: some WindowOperation) {
-    kernelShape = other.kernelShape
-    strides = other.strides
-    dilations = other.dilations
-    pads = other.pads
-    autoPad = other.autoPad
-    dataFormat = other.dataFormat
-    ceilMode = other.ceilMode
+    return all.filter { !missing.contains($0.name) }
   }
 
   func format() throws(TypeError) -> DataFormat { try DataFormat(dataFormat, for: Self.name) }

@@ -15,8 +15,6 @@ extension GraphPass {
       guard !(node.operation is Constant), !(node.operation is Parameter), !node.operands.isEmpty,
         // A loop over constants may still take for ever.
         node.operation.regions.isEmpty, !node.operation.isRandom, node.operation.definedSizes.isEmpty,
-        // A loop may run for long.
-        node.operation.regions.isEmpty,
         node.results.allSatisfy({ (graph.type($0).elementCount.value ?? .max) <= elementLimit })
       else { return nil }
       var values: [Reference?] = []
