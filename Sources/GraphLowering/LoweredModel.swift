@@ -11,13 +11,18 @@ package struct ConstantSource: Sendable {
   package var tensor: Tensor
   /// How it is packed; nil for row-major as it is.
   package var packing: Packing?
-  /// Where it starts in the blob, a multiple of `Plan.alignment`.
+  /// Where it starts in the blob.
   package var offset: Int
   package var byteCount: Int
+  /// Whether it has whole pages of the blob, in which it lies as in its file.
+  package var isMapped = false
 
-  /// Writes its bytes to the zeroed memory at `target`, `byteCount` bytes. What was read of a mapped file is given
+  /// Writes its bytes to the zeroed memory at `target`, `byteCount` bytes, or maps its file there. What was read of a mapped file is given
   /// back, so that the weights are not in memory twice.
   package func write(to target: UnsafeMutableRawBufferPointer) {
+    if isMapped, let start = target.baseAddress,
+      tensor.storage.map(tensor.byteOffset..<tensor.byteOffset + byteCount, at: start)
+    { return }
     defer { tensor.storage.dropPages(tensor.byteOffset..<tensor.byteOffset + tensor.byteCount) }
     if let packing {
       return packing.pack(from: tensor.bytes, size: tensor.dtype.size, to: target)

@@ -22,6 +22,8 @@ package struct LoweringOptions: Sendable, Hashable {
   package var target: ScheduleTarget
   /// Without fusion every operator is a kernel of its own.
   package var fuses: Bool
+  /// Large constants that are read as a mapped file has them stay in it: the weights are for this process alone.
+  package var mapsConstants = false
   package init(target: ScheduleTarget, fuses: Bool = true) {
     self.target = target
     self.fuses = fuses

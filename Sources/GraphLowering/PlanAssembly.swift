@@ -22,6 +22,8 @@ struct PlanAssembly {
   private var constants: [StoredConstant: Int] = [:]
   private var constantList: [(plan: Plan.Constant, source: ConstantSource)] = []
   private var weightsByteCount = 0
+  /// Smaller constants are copied: a mapping costs as much as some pages.
+  private static let leastMappedByteCount = 1 << 20
 
   /// A constant's memory: regions share it with the graph around them.
   private struct StoredConstant: Hashable {
@@ -92,14 +94,20 @@ struct PlanAssembly {
     if let known = constants[stored] { return known }
     let count = key.packing?.elementCount ?? tensor.count
     let bytes = tensor.dtype.byteCount(count) ?? 0
-    let offset = weightsByteCount
-    weightsByteCount += (bytes + Plan.alignment - 1) / Plan.alignment * Plan.alignment
+    let isMapped =
+      state.options.mapsConstants && key.packing == nil && tensor.storage.file != nil
+      && bytes >= Self.leastMappedByteCount && tensor.byteOffset % tensor.dtype.size == 0
+    let alignment = isMapped ? TensorStorage.pageSize : Plan.alignment
+    func roundedUp(_ count: Int) -> Int { (count + alignment - 1) / alignment * alignment }
+    let offset = isMapped ? roundedUp(weightsByteCount) + tensor.byteOffset % alignment : weightsByteCount
+    weightsByteCount = roundedUp(offset + bytes)
     constantList.append(
       (
         Plan.Constant(
           state.graph.displayName(key.value), tensor.type, offset: offset, byteCount: bytes,
           packing: key.packing?.description),
-        ConstantSource(tensor: tensor, packing: key.packing, offset: offset, byteCount: bytes)
+        ConstantSource(
+          tensor: tensor, packing: key.packing, offset: offset, byteCount: bytes, isMapped: isMapped)
       ))
     constants[stored] = constantList.count - 1
     return constantList.count - 1

@@ -15,6 +15,8 @@ package final class FileMapping: @unchecked Sendable {
   package let path: String
   /// The whole file; empty for an empty one. They are there only as long as this object: prefer `withBytes`.
   package let bytes: UnsafeRawBufferPointer
+  /// The open file, for mapping parts of it elsewhere; -1 for an empty one.
+  package let descriptor: Int32
 
   /// Errors have the id `file-read`.
   package init(_ path: String) throws(DiagnosticsError) {
@@ -22,7 +24,8 @@ package final class FileMapping: @unchecked Sendable {
     // A pipe without a writer would block `open` for ever.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw SystemFailure.diagnostics("file-read", "cannot read", path) }
-    defer { close(descriptor) }
+    var keepsOpen = false
+    defer { if !keepsOpen { close(descriptor) } }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw SystemFailure.diagnostics("file-read", "cannot read", path) }
     guard status.st_mode & S_IFMT == S_IFREG else {
@@ -31,12 +34,15 @@ package final class FileMapping: @unchecked Sendable {
     }
     guard let size = Int(exactly: status.st_size), size > 0 else {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      self.descriptor = -1
       return
     }
     guard let start = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
       throw SystemFailure.diagnostics("file-read", "cannot map", path)
     }
     bytes = UnsafeRawBufferPointer(start: start, count: size)
+    self.descriptor = descriptor
+    keepsOpen = true
   }
 
   /// Calls `body` with the file's bytes, which are there during the call.
@@ -48,7 +54,9 @@ package final class FileMapping: @unchecked Sendable {
   }
 
   deinit {
-    if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
+    guard let start = bytes.baseAddress else { return }
+    munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)
+    close(descriptor)
   }
 
   /// Whether a path names a regular file, links followed.

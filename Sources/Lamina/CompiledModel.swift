@@ -24,7 +24,9 @@ package final class CompiledModel: @unchecked Sendable {
 
   /// Optimises, lowers and compiles a graph whose parameters are bound.
   package convenience init(_ graph: Graph, _ options: CompileOptions = CompileOptions()) throws {
-    try self.init(try CompiledModel.lower(graph, options), options)
+    var lowering = options.lowering
+    lowering.mapsConstants = true
+    try self.init(try LoweredModel.lower(try CompiledModel.optimized(graph, options), lowering), options)
   }
 
   /// The graph of primitive operators that kernels are made for.

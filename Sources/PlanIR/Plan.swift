@@ -42,7 +42,7 @@ package struct Plan: Hashable, Sendable {
 }
 
 extension Plan {
-  /// The alignment, in bytes, of every arena buffer, constant and scratch area.
+  /// The alignment, in bytes, of every arena buffer and scratch area, and of constants that no file gives in place.
   package static let alignment = 64
   /// How deep loops and branches may be nested.
   package static let nestingLimit = Int(LAMINA_NESTING_LIMIT)
@@ -93,7 +93,7 @@ extension Plan {
     package var name: String
     /// The tensor that is stored, before packing.
     package var type: TensorType
-    /// Where it starts in the weights blob; a multiple of `Plan.alignment`.
+    /// Where it starts in the weights blob; a multiple of its elements' size.
     package var offset: Int
     /// Bytes as stored, padding of the packing included.
     package var byteCount: Int

@@ -85,8 +85,8 @@ private struct PlanVerifier {
     for constant in plan.constants {
       let what = "constant '\(constant.name)'"
       check(constant.type, what)
-      if constant.offset < 0 || constant.offset % Plan.alignment != 0 {
-        report("constant", "\(what) is at byte \(constant.offset), expected a multiple of \(Plan.alignment)")
+      if constant.offset < 0 || constant.offset % constant.type.dtype.size != 0 {
+        report("constant", "\(what) is at byte \(constant.offset), expected a multiple of its elements' size")
       } else if constant.byteCount < 0 || constant.offset > plan.weightsByteCount
         || constant.byteCount > plan.weightsByteCount - constant.offset
       {

@@ -6,17 +6,17 @@
 /// Bytes with an owner. They are written only by whoever made them, before anybody else sees them.
 package final class TensorStorage: @unchecked Sendable {
   package let bytes: UnsafeMutableRawBufferPointer
-  /// Whether the bytes are a mapped file, whose pages may go and come back.
-  package let isMappedFile: Bool
+  /// The file whose mapping the bytes are, from its start; nil where they are no file's.
+  package let file: Int32?
   private let release: @Sendable (UnsafeMutableRawBufferPointer) -> Void
 
   /// Takes bytes over; `release` runs once, when nobody uses them any more.
   package init(
-    adopting bytes: UnsafeMutableRawBufferPointer, isMappedFile: Bool = false,
+    adopting bytes: UnsafeMutableRawBufferPointer, file: Int32? = nil,
     release: @escaping @Sendable (UnsafeMutableRawBufferPointer) -> Void
   ) {
     self.bytes = bytes
-    self.isMappedFile = isMappedFile
+    self.file = file
     self.release = release
   }
 

@@ -31,11 +31,23 @@ extension TensorStorage {
     self.init(adopting: UnsafeMutableRawBufferPointer(start: pointer, count: byteCount)) { free($0.baseAddress) }
   }
 
+  /// The unit of mappings, in bytes.
+  package static let pageSize = Swift.max(sysconf(Int32(_SC_PAGESIZE)), 1)
+
+  /// Puts a mapped file's bytes of a range at `target` without a copy: the pages that hold them, whole, replace what is
+  /// there. False when `target` lies otherwise in its page, or the system refuses.
+  package func map(_ range: Range<Int>, at target: UnsafeMutableRawPointer) -> Bool {
+    let shift = range.lowerBound % Self.pageSize
+    guard let file, Int(bitPattern: target) % Self.pageSize == shift else { return false }
+    let start = mmap(
+      target - shift, range.count + shift, PROT_READ, MAP_PRIVATE | MAP_FIXED, file, off_t(range.lowerBound - shift))
+    return start == target - shift
+  }
+
   /// Gives the memory of a mapped file's whole pages in a range back; reading them again reads the file.
   package func dropPages(_ range: Range<Int>) {
-    guard isMappedFile, let base = bytes.baseAddress else { return }
-    let page = sysconf(Int32(_SC_PAGESIZE))
-    guard page > 0 else { return }
+    guard file != nil, let base = bytes.baseAddress else { return }
+    let page = Self.pageSize
     let first = (UInt(bitPattern: base) + UInt(range.lowerBound) + UInt(page) - 1) / UInt(page) * UInt(page)
     let end = (UInt(bitPattern: base) + UInt(min(range.upperBound, bytes.count))) / UInt(page) * UInt(page)
     if first < end, let start = UnsafeMutableRawPointer(bitPattern: first) { madvise(start, Int(end - first), MADV_DONTNEED) }

@@ -13,7 +13,7 @@ struct MappedFile: Sendable {
     let mapping = try FileMapping(path)
     self.mapping = mapping
     // The pages are read-only; nobody writes to the storage of a tensor that already has its values.
-    storage = TensorStorage(adopting: UnsafeMutableRawBufferPointer(mutating: mapping.bytes), isMappedFile: true) { _ in
+    storage = TensorStorage(adopting: UnsafeMutableRawBufferPointer(mutating: mapping.bytes), file: mapping.descriptor) { _ in
       withExtendedLifetime(mapping) {}
     }
   }

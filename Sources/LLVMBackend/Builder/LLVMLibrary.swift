@@ -55,4 +55,25 @@ package enum LLVMLibrary {
     #endif
     return nil
   }()
+
+  /// Gives the memory of the library's code back to the system, which reads it from its file again when it is called
+  /// again: a model's weights do not come on top of it.
+  static func rest() {
+    #if os(Linux)
+      guard let maps = fopen("/proc/self/maps", "r") else { return }
+      defer { fclose(maps) }
+      var line = [CChar](repeating: 0, count: 4096)
+      while fgets(&line, Int32(line.count), maps) != nil {
+        // START-END PERMISSIONS OFFSET DEVICE INODE PATH
+        let parts = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+          .split(whereSeparator: \.isWhitespace)
+        guard parts.count == 6, parts[5].contains("libLLVM"), !parts[1].contains("w") else { continue }
+        let bounds = parts[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
+        guard bounds.count == 2, bounds[0] < bounds[1], let start = UnsafeMutableRawPointer(bitPattern: bounds[0]) else {
+          continue
+        }
+        madvise(start, Int(bounds[1] - bounds[0]), MADV_DONTNEED)
+      }
+    #endif
+  }
 }

@@ -184,7 +184,7 @@ extension TensorStorage {
   /// A mapped file's bytes, for as long as a tensor uses them.
   convenience init(_ mapping: FileMapping) {
     // The pages are read-only; nobody writes to the storage of a tensor that already has its values.
-    self.init(adopting: UnsafeMutableRawBufferPointer(mutating: mapping.bytes), isMappedFile: true) { _ in
+    self.init(adopting: UnsafeMutableRawBufferPointer(mutating: mapping.bytes), file: mapping.descriptor) { _ in
       withExtendedLifetime(mapping) {}
     }
   }
