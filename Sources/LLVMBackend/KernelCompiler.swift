@@ -69,7 +69,6 @@ package final class KernelCompiler: Sendable {
           results.withLock { $0[index] = result }
         }
       }
-      LLVMLibrary.rest()
       for (index, job) in missing.enumerated() {
         guard let result = results.withLock({ $0[index] }) else {
           throw InternalError("kernel '\(job.kernel.name)' was not compiled")

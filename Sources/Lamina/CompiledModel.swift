@@ -48,6 +48,8 @@ package final class CompiledModel: @unchecked Sendable {
   package init(_ lowered: LoweredModel, _ options: CompileOptions) throws {
     self.lowered = lowered
     kernels = try KernelCompiler(target: options.target, threads: options.jobs).load(lowered.kernels)
+    // The weights do not come on top of the compiler.
+    if lowered.plan.weightsByteCount > 1 << 25 { LLVMLibrary.rest() }
     guard let weights = lowered.weights() else { throw CompiledModel.outOfMemory }
     self.weights = weights
     let bytes = try lowered.plan.image()

@@ -57,8 +57,8 @@ package enum LLVMLibrary {
   }()
 
   /// Gives the memory of the library's code back to the system, which reads it from its file again when it is called
-  /// again: a model's weights do not come on top of it.
-  static func rest() {
+  /// again. For whoever needs much memory next.
+  package static func rest() {
     #if os(Linux)
       guard let maps = fopen("/proc/self/maps", "r") else { return }
       defer { fclose(maps) }
@@ -67,7 +67,7 @@ package enum LLVMLibrary {
         // START-END PERMISSIONS OFFSET DEVICE INODE PATH
         let parts = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
           .split(whereSeparator: \.isWhitespace)
-        guard parts.count == 6, parts[5].contains("libLLVM"), !parts[1].contains("w") else { continue }
+        guard parts.count == 6, parts[5].contains("libLLVM"), parts[1].contains("x") else { continue }
         let bounds = parts[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
         guard bounds.count == 2, bounds[0] < bounds[1], let start = UnsafeMutableRawPointer(bitPattern: bounds[0]) else {
           continue
