@@ -102,7 +102,7 @@ func samplePlan() -> Plan {
     #expect(faults { $0.steps[0].buffers[0].space = .arena(1) }.contains { $0.contains("lives from step 1") })
     #expect(faults { $0.steps[0].tiles = -1 }.contains { $0.contains("-1") })
     #expect(faults { $0.steps[1].nanosecondsPerTile = .nan }.contains { $0.contains("ns a tile") })
-    #expect(faults { $0.constants[0].offset = 1 }.contains { $0.contains("multiple of its elements' size") })
+    #expect(faults { $0.constants[1].offset = 2 }.contains { $0.contains("multiple of its elements' size") })
     #expect(faults { $0.constants[0].byteCount = 1 << 60 }.contains { $0.contains("outside") })
     #expect(faults { $0.buffers[0].below = [1] }.contains { $0.contains("circle") })
     #expect(faults { $0.buffers[1].below = [7] }.contains { $0.contains("circle") })
