@@ -118,7 +118,8 @@ let package = Package(
 
     // Row 8: the tool, and what measures the backend.
     .target(
-      name: "MathAccuracy", dependencies: ["LLVMBackend", "KernelIR", "TensorCore"], swiftSettings: llvmSwift),
+      name: "MathAccuracy", dependencies: ["LLVMBackend", "GraphOps", "GraphIR", "KernelIR", "TensorCore"],
+      swiftSettings: llvmSwift),
     .executableTarget(
       name: "UlpCheck",
       dependencies: [

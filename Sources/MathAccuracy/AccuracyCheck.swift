@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs a compiled f32 function over bit patterns and compares with the exact values.
 
-import KernelIR
 import LLVMBackend
 import TensorCore
 
@@ -10,11 +9,9 @@ package enum AccuracyCheck {
 
   /// Checks the patterns from `first` in steps of `stride`.
   package static func run(
-    _ function: UnaryFunction, _ target: TargetDescription, first: UInt64 = 0, stride: UInt64
-  ) throws -> AccuracyReport? {
-    guard let reference = referenceForSingle(function) else { return nil }
-    let compiled = try CompiledFunction(function, .f32, target)
-    return run(compiled, reference, first: first, stride: stride)
+    _ function: CheckedFunction, _ target: TargetDescription, first: UInt64, stride: UInt64
+  ) throws -> AccuracyReport {
+    run(try CompiledFunction(function, target), function.reference, first: first, stride: stride)
   }
 
   package static func run(
@@ -53,15 +50,13 @@ package enum AccuracyCheck {
     return inputs + inputs.map { -$0 }
   }()
 
-  package static func runSpecial(
-    _ function: UnaryFunction, _ target: TargetDescription
-  ) throws -> AccuracyReport? {
-    guard let reference = referenceForSingle(function) else { return nil }
-    let compiled = try CompiledFunction(function, .f32, target)
+  /// Checks `specialInputs`.
+  package static func runSpecial(_ function: CheckedFunction, _ target: TargetDescription) throws -> AccuracyReport {
+    let compiled = try CompiledFunction(function, target)
     var report = AccuracyReport()
     var outputs = [Float](repeating: 0, count: specialInputs.count)
     compiled.run([specialInputs], into: &outputs)
-    for (input, output) in zip(specialInputs, outputs) { report.add(input, output, exact: reference(Double(input))) }
+    for (input, output) in zip(specialInputs, outputs) { report.add(input, output, exact: function.reference(Double(input))) }
     return report
   }
 }

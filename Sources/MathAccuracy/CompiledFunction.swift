@@ -31,6 +31,10 @@ package final class CompiledFunction: Sendable {
     code = try KernelCompiler(target: target, cache: KernelCache(folder: nil), threads: 1).load([kernel])
   }
 
+  package convenience init(_ function: CheckedFunction, _ target: TargetDescription) throws {
+    try self.init(.f32, target) { function.scalar($0[0]) }
+  }
+
   package convenience init(_ function: UnaryFunction, _ dtype: DType, _ target: TargetDescription) throws {
     try self.init(dtype, target) { .unary(function, $0[0]) }
   }

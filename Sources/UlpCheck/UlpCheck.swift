@@ -3,7 +3,6 @@
 
 import ArgumentParser
 import Foundation
-import KernelIR
 import LLVMBackend
 import MathAccuracy
 import TensorCore
@@ -13,13 +12,14 @@ import TensorCore
     commandName: "ulp",
     abstract: "Measures the error of compiled f32 functions in units of the last place, over all 2^32 inputs.",
     discussion: """
-      The exact value is computed in double precision by the C library, with formulas that do not cancel. A result \
-      that is NaN, infinite or a zero of the wrong sign where the exact value is not counts as a mismatch.
+      Functions are those of kernels ('exp'), operators those of graphs with one operand ('Selu'), with their default \
+      attributes. The exact value is computed in double precision by the C library, with formulas that do not cancel. A \
+      result that is NaN, infinite or a zero of the wrong sign where the exact value is not counts as a mismatch.
 
-      Example: ulp --function exp --function erf --stride 101
+      Example: ulp --function exp --function Selu --stride 101
       """)
 
-  @Option(help: "A function to check, several times for several; all when not given.")
+  @Option(help: "A function or operator to check, several times for several; all when not given.")
   var function: [String] = []
 
   @Option(help: "Check every Nth bit pattern.")
@@ -40,8 +40,8 @@ import TensorCore
   func validate() throws {
     guard stride > 0, stride < 1 << 32 else { throw ValidationError("--stride is \(stride), expected 1 or more") }
     guard threads > 0, threads <= 1024 else { throw ValidationError("--threads is \(threads), expected 1 or more") }
-    for name in function where UnaryFunction(rawValue: name).flatMap(referenceForSingle) == nil {
-      let known = UnaryFunction.allCases.filter { referenceForSingle($0) != nil }.map(\.rawValue)
+    let known = CheckedFunction.all.map(\.name)
+    for name in function where !known.contains(name) {
       throw ValidationError("unknown function '\(name)', expected one of \(known.joined(separator: ", "))")
     }
   }
@@ -51,40 +51,39 @@ import TensorCore
     guard TargetDescription.native.features.isSuperset(of: target.features) else {
       throw ValidationError("this processor cannot run code for '\(cpu)'")
     }
-    let functions = function.isEmpty ? UnaryFunction.allCases : function.compactMap(UnaryFunction.init(rawValue:))
-    if !json { print("function    max ULP  at input        gives          mismatches  seconds") }
+    let functions = function.isEmpty ? CheckedFunction.all : CheckedFunction.all.filter { function.contains($0.name) }
+    if !json { print("function          max ULP  at input        gives          mismatches  seconds") }
     var isRight = true
     for function in functions {
-      guard let reference = referenceForSingle(function) else { continue }
       let start = Date()
-      let compiled = try CompiledFunction(function, .f32, target)
+      let compiled = try CompiledFunction(function, target)
       let step = UInt64(stride)
       let workers = UInt64(threads)
       var report = AccuracyReport()
       await withTaskGroup(of: AccuracyReport.self) { group in
         for worker in 0..<workers {
           group.addTask {
-            AccuracyCheck.run(compiled, reference, first: worker * step, stride: workers * step)
+            AccuracyCheck.run(compiled, function.reference, first: worker * step, stride: workers * step)
           }
         }
         for await part in group { report.merge(part) }
       }
       isRight = isRight && report.worstError <= limit && report.mismatches == 0
-      show(function, report, Date().timeIntervalSince(start))
+      show(function.name, report, Date().timeIntervalSince(start))
     }
     if !isRight { throw ExitCode(3) }
   }
 
-  private func show(_ function: UnaryFunction, _ report: AccuracyReport, _ seconds: Double) {
+  private func show(_ name: String, _ report: AccuracyReport, _ seconds: Double) {
     func hex(_ x: Float) -> String { String(format: "%a", Double(x)) }
     let error = String(format: "%.4f", report.worstError)
     if json {
       print(
-        "{\"function\": \"\(function.rawValue)\", \"inputs\": \(report.inputs), \"max_ulp\": \(error), "
+        "{\"function\": \"\(name)\", \"inputs\": \(report.inputs), \"max_ulp\": \(error), "
           + "\"at\": \"\(hex(report.worstInput))\", \"mismatches\": \(report.mismatches)}")
     } else {
       let columns = [
-        function.rawValue.padding(toLength: 10, withPad: " ", startingAt: 0),
+        name.padding(toLength: 16, withPad: " ", startingAt: 0),
         String(repeating: " ", count: max(0, 8 - error.count)) + error,
         hex(report.worstInput).padding(toLength: 15, withPad: " ", startingAt: 0),
         "\(report.worstResult)".padding(toLength: 14, withPad: " ", startingAt: 0),

@@ -21,7 +21,17 @@ package struct HardSigmoid: UnaryOperation {
 
   package func reference(_ x: [Double]) -> Double { maximum(0, minimum(1, alpha * x[0] + beta)) }
   package func scalar(_ x: [Expr]) -> Expr {
-    .max(.constant(0, x[0].dtype), .min(.constant(1, x[0].dtype), alpha * x[0] + beta))
+    .max(.constant(0, x[0].dtype), .min(.constant(1, x[0].dtype), line(x[0])))
+  }
+
+  /// α·x + β as α·(x + β/α): where the line is near 0, x and the quotient cancel without loss, and what the quotient
+  /// was rounded by is added after.
+  private func line(_ x: Expr) -> Expr {
+    let quotient = beta / alpha
+    let rounded = x.dtype == .f64 ? quotient : Double(Float(quotient))
+    guard abs(rounded) < 0x1p100 else { return alpha * x + beta }
+    let rest = beta.addingProduct(-rounded, alpha) / alpha
+    return alpha * ((x + rounded) + rest)
   }
 
   /// d/dx = α where 0 < α·x + β < 1, else 0

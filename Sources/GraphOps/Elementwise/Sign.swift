@@ -11,7 +11,7 @@ package struct Sign: StepOperation {
   package static let domain = DType.numbers
   package init() {}
 
-  package func reference(_ x: [Double]) -> Double { x[0] > 0 ? 1 : x[0] < 0 ? -1 : x[0] }
+  package func reference(_ x: [Double]) -> Double { x[0] > 0 ? 1 : x[0] < 0 ? -1 : x[0] == 0 ? 0 : x[0] }
   package func reference(_ x: [Int64], _ dtype: DType) -> Int64 { x[0] == 0 ? 0 : dtype.isSigned && x[0] < 0 ? -1 : 1 }
   package func scalar(_ x: [Expr]) -> Expr {
     x[0].dtype.isSigned ? .unary(.sign, x[0]) : .min(x[0], .constant(1, x[0].dtype))
