@@ -13,6 +13,7 @@
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Core.h>
 #include <llvm-c/Error.h>
+#include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
@@ -32,6 +33,7 @@ static const int lamina_llvm_major = LLVM_VERSION_MAJOR;
 #define LAMINA_LLVM_FUNCTIONS(X) \
   X(ContextCreate) X(ContextDispose) X(ModuleCreateWithNameInContext) X(DisposeModule) X(PrintModuleToString) \
   X(VerifyModule) X(DisposeMessage) X(SetTarget) X(SetModuleDataLayout) X(DisposeErrorMessage) X(GetErrorMessage) \
+  X(ParseCommandLineOptions) \
   X(VoidTypeInContext) X(Int1TypeInContext) X(Int8TypeInContext) X(Int16TypeInContext) X(Int32TypeInContext) \
   X(Int64TypeInContext) X(IntTypeInContext) X(HalfTypeInContext) X(FloatTypeInContext) X(DoubleTypeInContext) \
   X(PointerType) X(VectorType) X(ArrayType) X(FunctionType) X(TypeOf) X(AddFunction) X(GetParam) \

@@ -53,6 +53,11 @@ package enum LLVMLibrary {
       llvm.InitializeAArch64TargetMC()
       llvm.InitializeAArch64AsmPrinter()
     #endif
+    // Addresses are simplified before LLVM sees them. Its own loop strength reduction takes two fifths of the time to
+    // make code, and the kernels are no faster for it.
+    let words: [StaticString] = ["lamina", "-disable-lsr"]
+    let arguments = words.map { UnsafeRawPointer($0.utf8Start).assumingMemoryBound(to: CChar.self) as UnsafePointer? }
+    llvm.ParseCommandLineOptions(Int32(arguments.count), arguments, nil)
     return nil
   }()
 
