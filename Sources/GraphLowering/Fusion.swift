@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which operators become one kernel.
 //
-// A contraction takes the elementwise operators after it into its epilogue, also when they read its columns in groups;
+// Two contractions with a softmax between them are attention, one kernel that keeps no scores. A contraction takes the
+// elementwise operators after it into its epilogue, also when they read its columns in groups;
 // reductions over the same rows and the elementwise operators between and after them become one row kernel (softmax,
 // normalisations); elementwise and movement operators are computed where they are read, unless that would repeat work.
 // Whatever is left between kernels is stored.
@@ -20,6 +21,8 @@ struct Region {
     case reduction(NodeID)
     /// Reductions and elementwise operators over the same rows.
     case rows(RowRegion)
+    /// Two contractions and the softmax between them.
+    case attention(AttentionRegion)
     case pointwise
     case loops(NodeID)
     /// Nested steps of the plan.
@@ -42,15 +45,16 @@ struct RowRegion {
 }
 
 struct Fusion {
-  private let state: LoweringState
-  private var graph: Graph { state.graph }
+  let state: LoweringState
+  var graph: Graph { state.graph }
   /// The region that computes a node, for nodes that belong to one.
-  private var owner: [Int?]
-  private var regions: [Region] = []
+  var owner: [Int?]
+  var regions: [Region] = []
 
   /// Decides the regions of a graph, in an order in which they can run; nil when some wait for each other.
   static func regions(_ state: LoweringState) -> [Region]? {
     var fusion = Fusion(state)
+    fusion.formAttention()
     fusion.formContractions()
     fusion.formRows()
     fusion.formReductions()
@@ -67,10 +71,13 @@ struct Fusion {
 
   // MARK: Questions
 
-  private func isPointwise(_ node: NodeID) -> Bool {
+  func isPointwise(_ node: NodeID) -> Bool {
     if case .pointwise = state.lowerings[node.index] { return graph[node].results.count == 1 }
     return false
   }
+
+  /// Whether a node only moves elements.
+  func isMovement(_ node: NodeID) -> Bool { isPointwise(node) && arithmeticCost(node) == 0 }
 
   /// Whether a node reads an operand at exactly its own index, once.
   private func readsInPlace(_ node: NodeID, _ value: ValueID) -> Bool {
@@ -94,7 +101,7 @@ struct Fusion {
   }
 
   /// Whether a node only widens what contractions multiply: they read it as it was.
-  private func isOperandCast(_ node: NodeID) -> Bool {
+  func isOperandCast(_ node: NodeID) -> Bool {
     guard graph[node].operation is Cast, isMovement(node), let result = graph[node].results.first,
       !state.isOutput[result.index]
     else { return false }
@@ -153,8 +160,17 @@ struct Fusion {
 
   // MARK: Regions
 
-  private mutating func formContractions() {
+  private mutating func formAttention() {
     for id in graph.nodeIDs {
+      guard let attention = AttentionSearch(state: state, owner: owner).find(id) else { continue }
+      for node in attention.nodes { owner[node.index] = regions.count }
+      let (nodes, end) = epilogue(of: attention.sum, region: regions.count)
+      regions.append(Region(kind: .attention(attention), nodes: attention.nodes + nodes, outputs: [end]))
+    }
+  }
+
+  private mutating func formContractions() {
+    for id in graph.nodeIDs where owner[id.index] == nil {
       guard case .contraction(let contraction) = state.lowerings[id.index] else { continue }
       owner[id.index] = regions.count
       let search = ColumnGroupSearch(id, contraction, state, owner: owner, regions: regions)
@@ -269,7 +285,7 @@ struct Fusion {
   }
 
   /// The arithmetic of one element, with operands for free; 0 for pure movement.
-  private func arithmeticCost(_ node: NodeID) -> Double {
+  func arithmeticCost(_ node: NodeID) -> Double {
     guard case .pointwise(let body) = state.lowerings[node.index], let result = graph[node].results.first else { return 0 }
     let axes = graph.type(result).shape.indices.map { Expr.axis(Axis(id: $0, name: "i")) }
     let context = PullContext(types: graph.types(graph[node]), dim: { _ in .size(0) }) { operand, index, condition in
@@ -279,127 +295,7 @@ struct Fusion {
     return body(context, axes).reduce(0) { $0 + $1.arithmeticCost }
   }
 
-  // MARK: What is stored
-
-  /// Stores what regions read as whole tensors, what they produce for others, and what is read too often to repeat.
-  private mutating func storeBoundaries() {
-    // Region results that are read outside their region.
-    for index in regions.indices {
-      let members = Set(regions[index].nodes.map(\.index))
-      var outputs: [ValueID] = []
-      for node in regions[index].nodes {
-        for result in graph[node].results {
-          let isReadOutside = state.users[result.index].contains { !members.contains($0.index) }
-          if state.isOutput[result.index] || isReadOutside { outputs.append(result) }
-        }
-      }
-      switch regions[index].kind {
-      case .loops, .control: outputs = regions[index].outputs
-      default: break
-      }
-      if outputs.isEmpty { outputs = regions[index].outputs }
-      regions[index].outputs = outputs
-      for output in outputs { state.store(output) }
-    }
-    for output in graph.outputs { storeRoot(output.value) }
-    // From the end to the start, so that a decision about a value knows those about its users.
-    for id in graph.nodeIDs.reversed() where owner[id.index] == nil {
-      for result in graph[id].results where !state.isStored(result) && mustStore(result, of: id) { storeRoot(result) }
-    }
-    for id in graph.nodeIDs {
-      switch state.lowerings[id.index] {
-      case .loops, .control:
-        for operand in graph[id].operands { if let operand, !state.isConstant(operand) { storeRoot(operand) } }
-      case .contraction(let contraction):
-        for (number, index) in [contraction.a, contraction.b].enumerated() {
-          if let operand = graph[id].operands[number] { storeOperand(operand, index, contraction) }
-        }
-      default: break
-      }
-    }
-  }
-
-  /// Stores a value; a reshape's by storing its operand, whose memory it shares.
-  private func storeRoot(_ value: ValueID) {
-    guard case .reshape? = state.lowering(of: value), let source = graph.producer(value)?.operands[0] else {
-      if !state.isConstant(value) { state.store(value) }
-      return
-    }
-    storeRoot(source)
-  }
-
-  /// Stores what a contraction reads: the value under a chain of views where the views leave strides, else the operand.
-  private func storeOperand(
-    _ operand: ValueID, _ index: [ContractionLowering.Index], _ contraction: ContractionLowering
-  ) {
-    var base = operand
-    while !state.isStored(base), let producer = graph[base].producer, owner[producer.index] == nil,
-      let source = graph[producer].operands.first.flatMap({ $0 })
-    {
-      if case .reshape = state.lowerings[producer.index] {} else if !isMovement(producer) { break }
-      if graph[producer].operands.count > 1 { break }
-      base = source
-    }
-    let wasStored = state.isStored(base) || state.isConstant(base)
-    if !wasStored { state.store(base) }
-    if ContractionOperand.canRead(operand, index, contraction, state) { return }
-    if !wasStored && base != operand { state.forget(base) }
-    // What is only widened for the products is stored as it is.
-    var narrow = operand
-    while let cast = graph[narrow].producer, isOperandCast(cast), let source = graph[cast].operands[0] { narrow = source }
-    storeRoot(narrow)
-  }
-
-  private func mustStore(_ value: ValueID, of id: NodeID) -> Bool {
-    guard isPointwise(id) else {
-      if case .reshape = state.lowerings[id.index] { return false }
-      return true
-    }
-    if state.isConstant(value) { return false }
-    if !state.options.fuses { return true }
-    let users = state.users[value.index]
-    let cost = arithmeticCost(id)
-    let operandCount = graph[id].operands.filter { operand in operand.map { !state.isConstant($0) } ?? false }.count
-    // Work that would be repeated: several readers, or readers that touch an element more than once.
-    let repeats = users.count > 1 || users.contains { readsRepeatedly($0, value) }
-    if repeats && (cost > 2 || (cost > 0 && operandCount > 1) || operandCount > 2) { return true }
-    // Very long chains make very large kernels.
-    return chainLength(value) % 24 == 23
-  }
-
-  /// The longest chain of computed operators below a value.
-  private func chainLength(_ value: ValueID) -> Int {
-    var (length, frontier) = (0, [value])
-    while !frontier.isEmpty && length < 64 {
-      var next: [ValueID] = []
-      for value in frontier.prefix(64) {
-        guard !state.isStored(value), let producer = graph[value].producer, owner[producer.index] == nil else { continue }
-        next += graph[producer].operands.compactMap { $0 }
-      }
-      frontier = next
-      length += 1
-    }
-    return length
-  }
-
-  private func readsRepeatedly(_ node: NodeID, _ value: ValueID) -> Bool {
-    switch state.lowerings[node.index] {
-    case .contraction: return true
-    case .reduction(let reduction): return reduction.axes == nil
-    case .reshape:
-      guard let result = graph[node].results.first else { return false }
-      return state.users[result.index].count > 1 || state.users[result.index].contains { readsRepeatedly($0, result) }
-    case .pointwise:
-      guard let result = graph[node].results.first else { return false }
-      let (from, to) = (graph.type(value).elementCount, graph.type(result).elementCount)
-      if from == 1 { return false }
-      if from != to && !(isMovement(node)) { return true }
-      return false
-    default: return false
-    }
-  }
-
-  private func isMovement(_ node: NodeID) -> Bool { isPointwise(node) && arithmeticCost(node) == 0 }
+  // MARK: The rest
 
   private mutating func formPointwise() {
     for id in graph.nodeIDs where owner[id.index] == nil {

@@ -34,6 +34,7 @@ extension PlanAssembly {
       case .pointwise: lowered = lowerPointwise(region, state)
       case .rows(let rows): lowered = lowerRows(region, rows, state)
       case .reduction(let anchor): lowered = lowerReduction(region, anchor: anchor, state)
+      case .attention(let attention): lowered = lowerAttention(region, attention, state)
       case .loops(let anchor): lowered = lowerLoops(anchor, state)
       case .contraction(let anchor):
         guard case .contraction(let contraction) = state.lowerings[anchor.index] else { continue }

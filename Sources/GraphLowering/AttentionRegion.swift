@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products whose softmax weighs a sum, found by what they compute: attention, whatever operators it comes from.
+
+import GraphIR
+import KernelIR
+import TensorCore
+
+/// A contraction, elementwise operators, a softmax along one of its axes, and a contraction that sums along this axis:
+/// `out[q, n] = Σₖ softmaxₖ(f(Σ_d Q[q, d] · K[k, d])) · V[k, n]`, around it any other axes.
+///
+/// Computed together, the scores exist for a block of queries and keys at a time only. Blocks of keys are joined by the
+/// running maximum and total of every query: what was summed under an older maximum is scaled to the newer one.
+struct AttentionRegion {
+  /// The contraction that multiplies queries and keys.
+  var product: NodeID
+  /// Everything between the contractions.
+  var between: [NodeID]
+  /// The contraction that sums the values.
+  var sum: NodeID
+  /// What the softmax is taken of, the largest of a query, `exp(score - largest)`, and the total of these.
+  var score, largest, power, total: ValueID
+  /// Which operand of the product is read by key; the other one is read by query.
+  var keyOperand: Int
+  var queryOperand: Int { 1 - keyOperand }
+  var nodes: [NodeID] { [product] + between + [sum] }
+
+  /// Whether a contraction's operand is made by the kernel itself, element by element.
+  func makes(operand: Int, of node: NodeID) -> Bool {
+    node == sum ? operand == 0 : node == product && operand == queryOperand
+  }
+}
+
+/// Finds the attention that starts with a product.
+struct AttentionSearch {
+  private static let mostNodes = 32
+  /// The most elements of a query, a key or a value: blocks of them stay in near caches.
+  private static let mostDepth = 512
+  /// Keys and values, in elements, that are worth a second thread.
+  private static let sharedCount = 1 << 18
+
+  let state: LoweringState
+  /// The region of each node that has one.
+  let owner: [Int?]
+
+  private var graph: Graph { state.graph }
+
+  /// What starts with a contraction, when nothing of it is needed elsewhere.
+  func find(_ product: NodeID) -> AttentionRegion? {
+    guard state.options.fuses, case .contraction(let inner) = state.lowerings[product.index],
+      let (between, sum) = chain(from: product), case .contraction(let outer) = state.lowerings[sum.index],
+      [.f32, .f64].contains(inner.accumulator), inner.accumulator == outer.accumulator
+    else { return nil }
+    // A softmax and nothing else is reduced.
+    func reductions(_ combiner: Combiner) -> [NodeID] {
+      between.filter { if case .reduction(let own) = state.lowerings[$0.index] { own.kind == .combine(combiner) } else { false } }
+    }
+    let (maxima, totals) = (reductions(.max), reductions(.sum))
+    guard maxima.count == 1, totals.count == 1, let score = graph[maxima[0]].operands[0],
+      let power = graph[totals[0]].operands[0]
+    else { return nil }
+    let scope = KernelScope(state)
+    guard let index = AttentionIndex(product: product, between: between, sum: sum, scope),
+      let keyOperand = keyOperand(product, inner, index)
+    else { return nil }
+    let region = AttentionRegion(
+      product: product, between: between, sum: sum, score: score, largest: graph[maxima[0]].results[0], power: power,
+      total: graph[totals[0]].results[0], keyOperand: keyOperand)
+    guard isWorthwhile(region, index), AttentionSoftmax(region, index, scope) != nil else { return nil }
+    return region
+  }
+
+  /// The nodes that read a contraction's result and what follows from it, up to the one contraction that reads them all.
+  private func chain(from product: NodeID) -> (between: [NodeID], sum: NodeID)? {
+    var members: Set<NodeID> = []
+    var sum: NodeID?
+    var frontier = [graph[product].results[0]]
+    guard owner[product.index] == nil else { return nil }
+    while let value = frontier.popLast() {
+      if state.isOutput[value.index] { return nil }
+      for user in state.users[value.index] {
+        guard owner[user.index] == nil, graph[user].results.count == 1 else { return nil }
+        switch state.lowerings[user.index] {
+        case .pointwise, .reshape, .reduction:
+          if members.insert(user).inserted { frontier.append(graph[user].results[0]) }
+        case .contraction:
+          guard sum == nil || sum == user, graph[user].operands.firstIndex(of: value) == 0,
+            graph[user].operands[1] != value
+          else { return nil }
+          sum = user
+        default: return nil
+        }
+      }
+      if members.count > Self.mostNodes { return nil }
+    }
+    return sum.map { (members.sorted { $0.index < $1.index }, $0) }
+  }
+
+  /// The operand of the product that moves with the key; nil unless the other one alone moves with the query.
+  private func keyOperand(_ product: NodeID, _ inner: ContractionLowering, _ index: AttentionIndex) -> Int? {
+    func uses(_ operand: [ContractionLowering.Index], _ axis: Axis) -> Bool {
+      operand.contains { $0.terms.contains { index.product[$0.axis].uses(axis) } }
+    }
+    let byKey = [inner.a, inner.b].map { uses($0, index.key.axis) }
+    guard byKey[0] != byKey[1] else { return nil }
+    let keyOperand = byKey[0] ? 0 : 1
+    if let query = index.query, uses([inner.a, inner.b][keyOperand], query.axis) { return nil }
+    return keyOperand
+  }
+
+  /// Keys and values that are constants are packed when the model is compiled, which makes their products as fast as
+  /// they can be; reading them in place instead costs more than the scores' memory does. Rows that are much longer than
+  /// those of heads do not stay in near caches by blocks. A single block of queries is work for one thread only, where
+  /// the products by themselves are shared by keys and columns.
+  private func isWorthwhile(_ region: AttentionRegion, _ index: AttentionIndex) -> Bool {
+    guard let keys = graph[region.product].operands[region.keyOperand], let values = graph[region.sum].operands[1],
+      !state.isConstant(keys), !state.isConstant(values),
+      case .contraction(let sum) = state.lowerings[region.sum.index], sum.axes.allSatisfy({ $0.extent != 0 }),
+      let depth = index.depth.reduce(Dim(1), { $0 * $1.extent }).value, let width = index.column.extent.value
+    else { return false }
+    let blocks = (index.batch + (index.query.map { [($0.axis, Dim.ceilDiv($0.extent, Dim(state.options.target.lanes)))] } ?? []))
+      .reduce(Dim(1)) { $0 * $1.extent }
+    if blocks == 1, let keys = index.key.extent.value, keys * (depth + width) > Self.sharedCount { return false }
+    return (1...Self.mostDepth).contains(depth) && (1...Self.mostDepth).contains(width)
+  }
+}
+
+/// How the weights follow from the scores.
+struct AttentionSoftmax {
+  /// What the factor is written in: the results of a query.
+  let largest, total: Local
+  /// What the sum is multiplied by in the end, from the largest and the total.
+  let factor: Expr
+
+  /// Nil unless the weights are `exp(score - largest)` times what a query alone decides.
+  init?(_ region: AttentionRegion, _ index: AttentionIndex, _ scope: KernelScope) {
+    let (state, graph) = (scope.context, scope.context.graph)
+    let values = [region.score, region.largest, region.power, region.total]
+    guard let weights = graph[region.sum].operands[0], case .contraction(let sum) = state.lowerings[region.sum.index],
+      values.allSatisfy({ graph.type($0).dtype.computeType == sum.accumulator }),
+      values.allSatisfy({ !index[$0].isEmpty })
+    else { return nil }
+    func local(_ name: String) -> Local { scope.local(name, sum.accumulator) }
+    let power = local("power")
+    let score = local("score")
+    (largest, total) = (local("largest"), local("total"))
+    let outer = scope.bound
+    defer {
+      scope.bound = outer
+      scope.forgetPulled()
+    }
+    // Reductions take the values as they are.
+    for (value, source) in [(region.largest, score), (region.total, power)] {
+      guard let id = graph[value].producer, case .reduction(let reduction) = state.lowerings[id.index] else { return nil }
+      let probe = PullContext(types: graph.types(graph[id]), dim: scope.size) { _, _, _ in .local(source) }
+      let place = index[value]
+      guard reduction.accumulator == sum.accumulator,
+        reduction.element(probe, place, reduction.extents.map { _ in .int(0) }) == .local(source),
+        reduction.finish(probe, place, .local(source)) == .local(source)
+      else { return nil }
+    }
+    scope.bound[region.score] = { _ in .local(score) }
+    scope.bound[region.largest] = { [largest] _ in .local(largest) }
+    guard case .unary(.exp, let exponent) = scope.compute(region.power, at: index[region.power]).kind,
+      case .binary(.sub, let minuend, let shift) = exponent.kind, minuend == .local(score),
+      Self.isLargest(shift, .local(largest))
+    else { return nil }
+    scope.bound[region.power] = { _ in .local(power) }
+    scope.bound[region.total] = { [total] _ in .local(total) }
+    let place = sum.a.map { $0.position(at: index.sum, scope) }
+    guard let factor = Self.factor(of: .local(power), in: scope.pull(weights, at: place)),
+      !factor.uses(index.key.axis), !factor.contains(where: { $0 == .local(power) || $0 == .local(score) })
+    else { return nil }
+    self.factor = factor
+  }
+
+  /// Whether an expression is the largest, or 0 instead of -∞.
+  private static func isLargest(_ e: Expr, _ largest: Expr) -> Bool {
+    if e == largest { return true }
+    guard case .select(let condition, let zero, let other) = e.kind, other == largest, zero.realValue == 0,
+      case .binary(.eq, let a, let b) = condition.kind
+    else { return false }
+    return a == largest && b.realValue == -.infinity || b == largest && a.realValue == -.infinity
+  }
+
+  /// What `x` is multiplied by to give `e`; nil where `e` is something else.
+  private static func factor(of x: Expr, in e: Expr) -> Expr? {
+    if e == x { return .constant(1, x.dtype) }
+    switch e.kind {
+    case .binary(.mul, let a, let b):
+      if let factor = factor(of: x, in: a) { return factor * b }
+      return factor(of: x, in: b).map { a * $0 }
+    case .binary(.div, let a, let b): return factor(of: x, in: a).map { $0 / b }
+    default: return nil
+    }
+  }
+}
