@@ -65,8 +65,29 @@ struct AttentionSearch {
     let region = AttentionRegion(
       product: product, between: between, sum: sum, score: score, largest: graph[maxima[0]].results[0], power: power,
       total: graph[totals[0]].results[0], keyOperand: keyOperand)
-    guard isWorthwhile(region, index), AttentionSoftmax(region, index, scope) != nil else { return nil }
+    guard isWorthwhile(region, index), canRead(region, inner, outer), AttentionSoftmax(region, index, scope) != nil
+    else { return nil }
     return region
+  }
+
+  /// Whether keys and values are in memory, or will be, as the kernel reads them: by strides, and the values' columns side
+  /// by side.
+  private func canRead(_ region: AttentionRegion, _ inner: ContractionLowering, _ outer: ContractionLowering) -> Bool {
+    func operand(_ node: NodeID, _ number: Int, _ contraction: ContractionLowering) -> ContractionOperand? {
+      guard let value = graph[node].operands[number] else { return nil }
+      let root = state.memoryRoot(value)
+      let isStored = state.isStored(root) || state.isConstant(root)
+      if !isStored { state.store(root) }
+      defer { if !isStored { state.forget(root) } }
+      let operand = ContractionOperand(value, number == 0 ? contraction.a : contraction.b, contraction, state)
+      return operand?.isConstant == false ? operand : nil
+    }
+    guard operand(region.product, region.keyOperand, inner) != nil, let values = operand(region.sum, 1, outer) else {
+      return false
+    }
+    return outer.axes.indices.allSatisfy {
+      outer.axes[$0].role != .column || outer.axes[$0].extent == 1 || values.strides[$0] == 1
+    }
   }
 
   /// The nodes that read a contraction's result and what follows from it, up to the one contraction that reads them all.

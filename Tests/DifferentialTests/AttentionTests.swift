@@ -175,6 +175,31 @@ extension CompiledModel {
     }
   }
 
+  /// Values whose columns are apart in memory, and constants, are products of their own.
+  @Test(arguments: ["bqk,bkd->bqd", "bqk,bdk->bqd", "constant"]) func otherValuesAreRight(_ form: String) throws {
+    var random = SampleSource(seed: 11)
+    var builder = GraphBuilder(name: "values")
+    let q = builder.input("q", TensorType(.f32, [2, 20, 8]))
+    let k = builder.input("k", TensorType(.f32, [2, 30, 8]))
+    let scores = try builder.emit(Einsum("bqd,bkd->bqk"), q, k)
+    let weights = try builder.emit(Softmax(), scores)
+    let shape = form == "bqk,bdk->bqd" ? [2, 6, 30] : [2, 30, 6]
+    let values = random.tensor(.f32, shape)
+    let v =
+      form == "constant" ? try builder.constant(values) : builder.input("v", TensorType(.f32, shape.map { Dim($0) }))
+    let y =
+      form == "constant"
+      ? try builder.emit(MatMul(), weights, v) : try builder.emit(Einsum(form), weights, v)
+    builder.output("y", y)
+    var inputs = [random.tensor(.f32, [2, 20, 8]), random.tensor(.f32, [2, 30, 8])]
+    if form != "constant" { inputs.append(values) }
+    let model = try CompiledModel(builder.graph, CompileOptions(jobs: 1))
+    #expect(model.hasAttention == (form == "bqk,bkd->bqd"))
+    let named = Dictionary(uniqueKeysWithValues: zip(["q", "k", "v"], inputs.map { Reference($0) }))
+    let expected = try interpret(builder.graph, references: named)
+    #expect(distance(Reference(try model.run(inputs)[0]), try #require(expected["y"])) < 1e-5)
+  }
+
   @Test func noKeysGiveZeros() throws {
     let (graph, _) = try AttentionCase(queries: 3, keys: 4, isNamed: true).make(seed: 1)
     let model = try CompiledModel(graph, CompileOptions(jobs: 1))
