@@ -52,7 +52,9 @@ struct AttentionSearch {
     else { return nil }
     // A softmax and nothing else is reduced.
     func reductions(_ combiner: Combiner) -> [NodeID] {
-      between.filter { if case .reduction(let own) = state.lowerings[$0.index] { own.kind == .combine(combiner) } else { false } }
+      between.filter {
+        if case .reduction(let own) = state.lowerings[$0.index] { own.kind == .combine(combiner) } else { false }
+      }
     }
     let (maxima, totals) = (reductions(.max), reductions(.sum))
     guard maxima.count == 1, totals.count == 1, let score = graph[maxima[0]].operands[0],
@@ -70,8 +72,8 @@ struct AttentionSearch {
     return region
   }
 
-  /// Whether keys and values are in memory, or will be, as the kernel reads them: by strides, and the values' columns side
-  /// by side.
+  /// Whether keys and values are in memory, or will be, as the kernel reads them: by strides, and the values' columns
+  /// side by side.
   private func canRead(_ region: AttentionRegion, _ inner: ContractionLowering, _ outer: ContractionLowering) -> Bool {
     func operand(_ node: NodeID, _ number: Int, _ contraction: ContractionLowering) -> ContractionOperand? {
       guard let value = graph[node].operands[number] else { return nil }
@@ -82,12 +84,8 @@ struct AttentionSearch {
       let operand = ContractionOperand(value, number == 0 ? contraction.a : contraction.b, contraction, state)
       return operand?.isConstant == false ? operand : nil
     }
-    guard operand(region.product, region.keyOperand, inner) != nil, let values = operand(region.sum, 1, outer) else {
-      return false
-    }
-    return outer.axes.indices.allSatisfy {
-      outer.axes[$0].role != .column || outer.axes[$0].extent == 1 || values.strides[$0] == 1
-    }
+    return operand(region.product, region.keyOperand, inner) != nil
+      && operand(region.sum, 1, outer)?.hasNeighbouringColumns(outer) == true
   }
 
   /// The nodes that read a contraction's result and what follows from it, up to the one contraction that reads them all.
@@ -138,80 +136,8 @@ struct AttentionSearch {
       case .contraction(let sum) = state.lowerings[region.sum.index], sum.axes.allSatisfy({ $0.extent != 0 }),
       let depth = index.depth.reduce(Dim(1), { $0 * $1.extent }).value, let width = index.column.extent.value
     else { return false }
-    let blocks = (index.batch + (index.query.map { [($0.axis, Dim.ceilDiv($0.extent, Dim(state.options.target.lanes)))] } ?? []))
-      .reduce(Dim(1)) { $0 * $1.extent }
-    if blocks == 1, let keys = index.key.extent.value, keys * (depth + width) > Self.sharedCount { return false }
+    let queries = index.query.map { Dim.ceilDiv($0.extent, Dim(state.options.target.lanes)) } ?? 1
+    if index.batch.reduce(queries, { $0 * $1.extent }) == 1, let keys = index.key.extent.value, keys * (depth + width) > Self.sharedCount { return false }
     return (1...Self.mostDepth).contains(depth) && (1...Self.mostDepth).contains(width)
-  }
-}
-
-/// How the weights follow from the scores.
-struct AttentionSoftmax {
-  /// What the factor is written in: the results of a query.
-  let largest, total: Local
-  /// What the sum is multiplied by in the end, from the largest and the total.
-  let factor: Expr
-
-  /// Nil unless the weights are `exp(score - largest)` times what a query alone decides.
-  init?(_ region: AttentionRegion, _ index: AttentionIndex, _ scope: KernelScope) {
-    let (state, graph) = (scope.context, scope.context.graph)
-    let values = [region.score, region.largest, region.power, region.total]
-    guard let weights = graph[region.sum].operands[0], case .contraction(let sum) = state.lowerings[region.sum.index],
-      values.allSatisfy({ graph.type($0).dtype.computeType == sum.accumulator }),
-      values.allSatisfy({ !index[$0].isEmpty })
-    else { return nil }
-    func local(_ name: String) -> Local { scope.local(name, sum.accumulator) }
-    let power = local("power")
-    let score = local("score")
-    (largest, total) = (local("largest"), local("total"))
-    let outer = scope.bound
-    defer {
-      scope.bound = outer
-      scope.forgetPulled()
-    }
-    // Reductions take the values as they are.
-    for (value, source) in [(region.largest, score), (region.total, power)] {
-      guard let id = graph[value].producer, case .reduction(let reduction) = state.lowerings[id.index] else { return nil }
-      let probe = PullContext(types: graph.types(graph[id]), dim: scope.size) { _, _, _ in .local(source) }
-      let place = index[value]
-      guard reduction.accumulator == sum.accumulator,
-        reduction.element(probe, place, reduction.extents.map { _ in .int(0) }) == .local(source),
-        reduction.finish(probe, place, .local(source)) == .local(source)
-      else { return nil }
-    }
-    scope.bound[region.score] = { _ in .local(score) }
-    scope.bound[region.largest] = { [largest] _ in .local(largest) }
-    guard case .unary(.exp, let exponent) = scope.compute(region.power, at: index[region.power]).kind,
-      case .binary(.sub, let minuend, let shift) = exponent.kind, minuend == .local(score),
-      Self.isLargest(shift, .local(largest))
-    else { return nil }
-    scope.bound[region.power] = { _ in .local(power) }
-    scope.bound[region.total] = { [total] _ in .local(total) }
-    let place = sum.a.map { $0.position(at: index.sum, scope) }
-    guard let factor = Self.factor(of: .local(power), in: scope.pull(weights, at: place)),
-      !factor.uses(index.key.axis), !factor.contains(where: { $0 == .local(power) || $0 == .local(score) })
-    else { return nil }
-    self.factor = factor
-  }
-
-  /// Whether an expression is the largest, or 0 instead of -∞.
-  private static func isLargest(_ e: Expr, _ largest: Expr) -> Bool {
-    if e == largest { return true }
-    guard case .select(let condition, let zero, let other) = e.kind, other == largest, zero.realValue == 0,
-      case .binary(.eq, let a, let b) = condition.kind
-    else { return false }
-    return a == largest && b.realValue == -.infinity || b == largest && a.realValue == -.infinity
-  }
-
-  /// What `x` is multiplied by to give `e`; nil where `e` is something else.
-  private static func factor(of x: Expr, in e: Expr) -> Expr? {
-    if e == x { return .constant(1, x.dtype) }
-    switch e.kind {
-    case .binary(.mul, let a, let b):
-      if let factor = factor(of: x, in: a) { return factor * b }
-      return factor(of: x, in: b).map { a * $0 }
-    case .binary(.div, let a, let b): return factor(of: x, in: a).map { $0 / b }
-    default: return nil
-    }
   }
 }

@@ -55,6 +55,11 @@ struct ContractionOperand {
     }
   }
 
+  /// Whether the columns of a contraction are side by side in its second operand.
+  func hasNeighbouringColumns(_ contraction: ContractionLowering) -> Bool {
+    zip(contraction.axes, strides).allSatisfy { $0.role != .column || $0.extent == 1 || $1 == 1 }
+  }
+
   static func canRead(
     _ operand: ValueID, _ index: [ContractionLowering.Index], _ contraction: ContractionLowering, _ state: LoweringState
   ) -> Bool {

@@ -90,10 +90,7 @@ extension Fusion {
     if attention.makes(operand: number, of: id) { return }
     storeOperand(operand, index, contraction)
     guard id == attention.sum, let values = ContractionOperand(operand, index, contraction, state) else { return }
-    let columns = contraction.axes.indices.filter {
-      contraction.axes[$0].role == .column && contraction.axes[$0].extent != 1
-    }
-    if columns.contains(where: { values.strides[$0] != 1 }) { storeRoot(operand) }
+    if !values.hasNeighbouringColumns(contraction) { storeRoot(operand) }
   }
 
   private func mustStore(_ value: ValueID, of id: NodeID) -> Bool {

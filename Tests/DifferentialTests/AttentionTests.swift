@@ -143,8 +143,9 @@ extension CompiledModel {
       for (index, mask) in AttentionCase.Mask.allCases.enumerated() {
         cases.append(
           AttentionCase(
-            batch: 1 + index % 2, heads: 4, queries: [1, 5, 17, 64, 3, 130][index], keys: [40, 17, 520, 64, 600, 3][index],
-            depth: 4 + 3 * index, width: 16, mask: mask, layout: layout, dtype: index == 4 ? .f64 : .f32))
+            batch: 1 + index % 2, heads: 4, queries: [1, 5, 17, 64, 3, 130][index],
+            keys: [40, 17, 520, 64, 600, 3][index], depth: 4 + 3 * index, width: 16, mask: mask, layout: layout,
+            dtype: index == 4 ? .f64 : .f32))
         cases.append(
           AttentionCase(
             batch: 2, heads: 2, queries: [5, 1, 70, 33, 16, 2][index], keys: [300, 40, 3, 257, 600, 20][index],
