@@ -88,7 +88,7 @@ struct AttentionSearch {
       && operand(region.sum, 1, outer)?.hasNeighbouringColumns(outer) == true
   }
 
-  /// The nodes that read a contraction's result and what follows from it, up to the one contraction that reads them all.
+  /// The nodes that read a contraction's result and what follows from it, up to the contraction that reads them all.
   private func chain(from product: NodeID) -> (between: [NodeID], sum: NodeID)? {
     var members: Set<NodeID> = []
     var sum: NodeID?
@@ -136,8 +136,9 @@ struct AttentionSearch {
       case .contraction(let sum) = state.lowerings[region.sum.index], sum.axes.allSatisfy({ $0.extent != 0 }),
       let depth = index.depth.reduce(Dim(1), { $0 * $1.extent }).value, let width = index.column.extent.value
     else { return false }
+    guard (1...Self.mostDepth).contains(depth), (1...Self.mostDepth).contains(width) else { return false }
     let queries = index.query.map { Dim.ceilDiv($0.extent, Dim(state.options.target.lanes)) } ?? 1
-    if index.batch.reduce(queries, { $0 * $1.extent }) == 1, let keys = index.key.extent.value, keys * (depth + width) > Self.sharedCount { return false }
-    return (1...Self.mostDepth).contains(depth) && (1...Self.mostDepth).contains(width)
+    guard index.batch.reduce(queries, { $0 * $1.extent }) == 1, let keys = index.key.extent.value else { return true }
+    return keys <= Self.sharedCount / (depth + width)
   }
 }
