@@ -28,16 +28,18 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().a
   @Test(arguments: models) func compiledEqualsInterpreted(_ name: String) throws {
     // Fixtures of several models name the one they test; pipelines are no models.
     guard let source = try? ModelSource.load("\(root)/\(name)", seed: 3) else { return }
+    let definition = try CompiledModel.definition(source.graph, CompileOptions(precision: .bf16))
+    // Without products nothing is computed in half precision.
+    guard describe(definition).contains("bf16") else { return }
     var sizes = smallestSizes(source.graph)
     for (name, range) in source.graph.ranges { sizes[name] = min(max(range.lowerBound, 3), range.upperBound) }
     let ports = source.graph.inputs.map { (name: source.graph[$0].name ?? "", type: source.graph.type($0)) }
     let inputs = try randomInputs(ports, seed: 5, dims: sizes)
     let named = Dictionary(zip(ports.map(\.name), inputs), uniquingKeysWith: { first, _ in first })
+    let expected = try interpret(definition, inputs: named)
     for target in ["native", "x86-64-v3", "x86-64-v2"] {
       guard let target = try? TargetDescription.host(target) else { continue }
       let options = CompileOptions(target: target, precision: .bf16, jobs: 1)
-      let definition = try CompiledModel.definition(source.graph, options)
-      let expected = try interpret(definition, inputs: named)
       let compiled = try CompiledModel(source.graph, options)
       let outputs = try compiled.run(inputs)
       for (port, output) in zip(compiled.plan.outputs, outputs) {
