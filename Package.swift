@@ -170,7 +170,7 @@ let package = Package(
       "GraphLoweringTests",
       of: [
         "GraphTestKit", "GraphInterpreter", "GraphLowering", "GraphOptimizer", "GraphOps", "GraphIR", "KernelIR", "PlanIR",
-        "TensorCore",
+        "TensorCore", "GraphSupport",
       ]),
     tests("PlanIRTests", of: ["PlanIR", "TensorCore", "GraphSupport"]),
     tests("LLVMBackendTests", of: ["TestKit", "LLVMBackend", "CLaminaRuntime", "KernelIR", "TensorCore", "GraphSupport"]),

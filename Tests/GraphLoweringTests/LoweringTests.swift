@@ -5,6 +5,7 @@ import GraphIR
 import GraphLowering
 import GraphOps
 import GraphOptimizer
+import GraphSupport
 import KernelIR
 import PlanIR
 import TensorCore
@@ -175,5 +176,28 @@ struct LoweringTests {
     let back = try builder.emit(Reshape(shape: [2, 7, 27]), builder.emit(Transpose(perm: [0, 2, 1, 3]), scores))
     builder.output("y", back)
     try check(builder.graph, [random.tensor(.f32, [2, 7, 12]), random.tensor(.f32, [2, 9, 12])], kernels: 2)
+  }
+
+  /// Batch, queries, keys, and elements of each: one block and several of both, a single query, remainders.
+  @Test(arguments: [
+    [2, 7, 9, 5, 3], [1, 70, 21, 4, 8], [2, 3, 530, 3, 2], [1, 40, 517, 2, 17], [2, 1, 30, 8, 4], [2, 1, 8200, 2, 2],
+  ]) func `attention is one kernel without the scores`(_ sizes: [Int]) throws {
+    var random = SampleSource(seed: 8)
+    let (batch, queries, keys) = (sizes[0], sizes[1], sizes[2])
+    let shapes = [[batch, queries, sizes[3]], [batch, keys, sizes[3]], [batch, keys, sizes[4]], [batch, 1, keys]]
+    var builder = GraphBuilder(name: "attention")
+    let inputs = shapes.enumerated().map { builder.input("x\($0)", TensorType(.f32, $1.map { Dim($0) })) }
+    let turned = try builder.emit(Transpose(perm: [0, 2, 1]), inputs[1])
+    let scores = try builder.emit(Add(), builder.emit(MatMul(), inputs[0], turned), inputs[3])
+    let sum = try builder.emit(MatMul(), builder.emit(Softmax(), scores), inputs[2])
+    builder.output("y", try builder.emit(Relu(), sum))
+    try check(builder.graph, shapes.map { random.tensor(.f32, $0) }, kernels: 1)
+    // Nothing between the inputs and the output is in memory, and the kernel is text like any other.
+    var context = PassContext()
+    let model = try LoweredModel.lower(
+      try GraphPass.run(GraphPass.pipeline(.full), on: builder.graph, &context), options)
+    #expect(model.plan.layout([:])?.byteCount == 0)
+    let text = KernelPrinter.print(model.kernels[0])
+    #expect(KernelPrinter.print(try KernelParser.parse(SourceText(path: "attention.kernel", text))) == text)
   }
 }
