@@ -6,6 +6,7 @@ package enum LayerRegistry {
   package static let all: [any Layer.Type] = [
     // Core
     Dense.self,
+    EinsumDense.self,
     Embedding.self,
     IdentityLayer.self,
     Masking.self,
@@ -107,6 +108,7 @@ package enum LayerRegistry {
     CutMix.self,
     Discretization.self,
     Equalization.self,
+    Hashing.self,
     IntegerLookup.self,
     MelSpectrogram.self,
     MixUp.self,
@@ -158,9 +160,7 @@ package enum LayerRegistry {
 
   /// Keras' layers that no graph of tensors can hold, with what to write instead.
   package static let refused: [String: String] = [
-    "EinsumDense": "write Einsum('abc,cd->abd') over the input and a Parameter box, and Add for the bias",
     "Lambda": "write the formula itself in the box, such as \"x * x + 1\"",
-    "Hashing": "integers are hashed as strings in Keras; use IntegerLookup, or a formula such as \"x % 64\"",
     "HashedCrossing": "integers are hashed as strings in Keras; cross them with a formula such as \"a * 10 + b\"",
     "StringLookup": "tensors hold no strings: look the words up while the data is read",
     "TextVectorization": "tensors hold no strings: tokenise the text while the data is read",

@@ -99,6 +99,7 @@ import Testing
   /// What has a meaning for Keras' own training, storage or devices only, or is said elsewhere (`name` is the box's).
   private static let trainingOnly: Set<String> = [
     "name", "dtype", "trainable", "autocast", "activity_regularizer", "lora_rank", "lora_alpha", "quantization_config",
+    "gptq_unpacked_column_size",
     "weights", "sparse", "bounding_box_format", "Discretization.num_bins", "Discretization.epsilon", "synchronized",
     "renorm", "renorm_clipping",
     "renorm_momentum",
@@ -173,6 +174,27 @@ import Testing
     let named = try values(box, "Input(N, H, W, 2)", x)
     #expect(known.shape == named.shape)
     #expect(zip(known.doubles(), named.doubles()).allSatisfy { abs($0 - $1) < 1e-5 }, "\(named.doubles().prefix(8))")
+  }
+
+  /// Bins of texts of one to twenty bytes, by FarmHash's and SipHash's own implementations.
+  @Test func hashing() throws {
+    let numbers: [Int64] = [
+      0, 7, -3, 42, 999, -99, 1234, -1_234_567, 12_345_678, -123_456_789_012_345, 1_234_567_890_123_456,
+      12_345_678_901_234_567, .max, .min,
+    ]
+    let x = try #require(Tensor(.i64, [numbers.count], integers: numbers))
+    func bins(_ arguments: String) throws -> [Int64] {
+      try values("Hashing(1000\(arguments))", "Input(\(numbers.count), i64)", x).integers()
+    }
+    let farm: [Int64] = [735, 88, 699, 736, 466, 472, 222, 265, 362, 165, 68, 110, 319, 112]
+    #expect(try bins("") == farm)
+    let sip: [Int64] = [369, 382, 688, 406, 697, 798, 19, 723, 492, 838, 651, 924, 826, 988]
+    #expect(try bins(", salt = (133, 137)") == sip)
+    // Bin 0 is the mask's.
+    let masked = try values("Hashing(2, mask_value = 7)", "Input(\(numbers.count), i64)", x).integers()
+    #expect(masked == numbers.map { $0 == 7 ? 0 : 1 })
+    let hot = try values("Hashing(5, output_mode = one_hot)", "Input(\(numbers.count), i64)", x)
+    #expect(hot.shape == [numbers.count, 5] && hot.doubles().reduce(0, +) == Double(numbers.count))
   }
 
   /// The examples of Keras' documentation, which run in TensorFlow only.

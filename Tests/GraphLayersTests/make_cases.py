@@ -41,6 +41,12 @@ def core():
     case("Dense(3, activation = relu, use_bias = false)", SEQUENCE)
     case("Dense(2, activation = softmax)", (2, 4), )
     case("Dense(2)", (2, 4, "i:9"))
+    case("EinsumDense('ab,bc->ac', 3)", (2, 4))
+    case("EinsumDense('abc,cd->abd', (none, 3), bias_axes = 'd', activation = relu)", SEQUENCE)
+    case("EinsumDense('...x,xy->...y', 3, bias_axes = 'y')", IMAGE)
+    case("EinsumDense('abc,cde->abde', (7, 2, 3), bias_axes = 'de')", SEQUENCE)
+    case("EinsumDense('abcd,cde->abe', (3, 5), bias_axes = 'be')", (2, 3, 4, 2))
+    case("EinsumDense('ab...,bc->ac...', 3, bias_axes = 'c')", (2, 4, 5))
     case("Embedding(9, 3)", (2, 5, "i:9"))
     case("Embedding(6, 2, mask_zero = true)", (2, 3, 2, "i:6"))
     case("Masking(mask_value = 0.5)", SEQUENCE)
@@ -254,7 +260,7 @@ def preprocessing():
     case("MelSpectrogram(fft_length = 16, sequence_stride = 8, sequence_length = 12, num_mel_bins = 4, sampling_rate = 800, "
          "power_to_db = false, mag_exp = 1.0, window = hamming, max_freq = 300)", (2, 30))
     case("STFTSpectrogram(frame_length = 6)", (2, 20, 2))
-    for mode in ("magnitude", "psd", "real", "imag", "stft"):
+    for mode in ("magnitude", "psd", "real", "imag", "angle", "stft"):
         case(f"STFTSpectrogram(mode = {mode}, frame_length = 6, frame_step = 4, fft_length = 10, padding = same)", (2, 20, 2))
     case("STFTSpectrogram(mode = stft, frame_length = 4, expand_dims = true)", (2, 20, 2))
     case("STFTSpectrogram(mode = psd, frame_length = 4, data_format = channels_first)", (2, 2, 20))
@@ -286,6 +292,9 @@ def recurrent():
     for rank, shape in ((1, (2, 3, 5, 2)), (2, (2, 3, 4, 3, 2)), (3, (2, 2, 3, 2, 3, 2))):
         case(f"ConvLSTM{rank}D(2, 2, padding = same, return_sequences = true)", shape)
         case(f"ConvLSTM{rank}D(2, 2, return_state = true)", shape)
+        first = (*shape[:2], shape[-1], *shape[2:-1])
+        case(f"ConvLSTM{rank}D(2, 2, data_format = channels_first, return_state = true)", first)
+        case(f"ConvLSTM{rank}D(2, 2, data_format = channels_first, padding = same, return_sequences = true)", first)
 
 
 class Names(dict):

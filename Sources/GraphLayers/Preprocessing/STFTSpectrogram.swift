@@ -10,7 +10,7 @@ package struct STFTSpectrogram: Layer {
   package static let summary = "The short-time Fourier transform of [N, steps, channels], with frequencies as channels."
   package static var arguments: [Attribute<Self>] {
     [
-      Attribute("mode", \.mode, "'log', 'magnitude', 'psd', 'real', 'imag' or 'stft' (real, then imaginary)"),
+      Attribute("mode", \.mode, "'log', 'magnitude', 'psd', 'real', 'imag', 'angle' or 'stft' (real, then imaginary)"),
       Attribute("frame_length", \.frameLength, "steps of a frame"),
       Attribute("frame_step", \.frameStep, "steps from frame to frame; half a frame when not given"),
       Attribute("fft_length", \.fftLength, "steps of the transform; the next power of two when not given"),
@@ -34,7 +34,7 @@ package struct STFTSpectrogram: Layer {
   package var dataFormat = "channels_last"
   package init() {}
 
-  private static let modes = ["log", "magnitude", "psd", "real", "imag", "stft"]
+  private static let modes = ["log", "magnitude", "psd", "real", "imag", "angle", "stft"]
 
   package func build(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
     let x = try context.floats(operand(inputs))
@@ -73,6 +73,7 @@ package struct STFTSpectrogram: Layer {
     var y: ValueID
     switch mode {
     case "real", "imag": y = try part(mode, &context)
+    case "angle": y = try angle(try part("real", &context), try part("imag", &context), &context)
     case "stft":
       let both = [try part("real", &context), try part("imag", &context)]
       y = try context.builder.emitAny(Concat(axis: 2), both)[0]
@@ -100,5 +101,21 @@ package struct STFTSpectrogram: Layer {
     }
     y = try context.emit(Transpose(perm: [0, 1, 3, 2]), y)
     return result(try context.emit(Reshape(exactly: [batch, channels * found, frames]), y))
+  }
+
+  /// The angle of points, in -π...π: that of the nearer axis and a quotient of at most 1.
+  private func angle(_ x: ValueID, _ y: ValueID, _ context: inout LayerContext) throws(TypeError) -> ValueID {
+    let zero = try context.scalar(0, like: x)
+    let (width, height) = (try context.emit(Abs(), x), try context.emit(Abs(), y))
+    let larger = try context.emit(Max(), width, height)
+    let isOrigin = try context.emit(Equal(), larger, zero)
+    let divisor = try context.emit(Where(), isOrigin, try context.scalar(1, like: x), larger)
+    var angle = try context.emit(Atan(), try context.emit(Div(), try context.emit(Min(), width, height), divisor))
+    let quarter = try context.scalar(.pi / 2, like: x)
+    let isSteep = try context.emit(Greater(), height, width)
+    angle = try context.emit(Where(), isSteep, try context.emit(Sub(), quarter, angle), angle)
+    let half = try context.scalar(.pi, like: x)
+    angle = try context.emit(Where(), try context.emit(Less(), x, zero), try context.emit(Sub(), half, angle), angle)
+    return try context.emit(Where(), try context.emit(Less(), y, zero), try context.emit(Neg(), angle), angle)
   }
 }

@@ -32,6 +32,34 @@ extension ConvLSTMLayer {
       + sequenceArguments
   }
 
+  /// Channels are last inside: images with channels first are turned, and what comes out is turned back.
+  package func build(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
+    guard convolution.dataFormat == "channels_first" else { return try buildRecurrent(&context, inputs) }
+    var turned = inputs
+    for place in 0...Self.states.count {
+      guard let value = inputs[place] else { continue }
+      turned[place] = try context.emit(Transpose(perm: turning(context.type(value).rank, channelsLast: true)), value)
+    }
+    if let x = inputs[0], let mask = context.masks[x], let moved = turned[0] { context.masks[moved] = mask }
+    var inner = self
+    inner.convolution.dataFormat = "channels_last"
+    var results: [LayerOutput] = []
+    for output in try inner.buildRecurrent(&context, turned) {
+      let order = turning(context.type(output.value).rank, channelsLast: false)
+      let value = try context.emit(Transpose(perm: order), output.value)
+      context.masks[value] = context.masks[output.value]
+      results.append(LayerOutput(output.name, value))
+    }
+    return results
+  }
+
+  /// The order of axes that moves the channels behind the spatial axes, or before them.
+  private func turning(_ rank: Int, channelsLast: Bool) -> [Int] {
+    let first = max(0, rank - Self.spatialRank - 1)
+    let image = Array(first..<rank)
+    return Array(0..<first) + (channelsLast ? image.dropFirst() + image.prefix(1) : image.suffix(1) + image.dropLast())
+  }
+
   package func prepare(_ context: inout LayerContext, _ x: ValueID) throws(TypeError) -> RecurrentPreparation {
     let type = context.type(x)
     guard type.rank == Self.spatialRank + 3 else {
@@ -41,8 +69,8 @@ extension ConvLSTMLayer {
     }
     guard convolution.dataFormat == "channels_last" else {
       throw TypeError(
-        "'data_format' of '\(Self.name)' must be 'channels_last', found '\(convolution.dataFormat)'",
-        note: "turn the input with Permute")
+        "'data_format' of '\(Self.name)' must be 'channels_last' or, outside other layers, 'channels_first', found "
+          + "'\(convolution.dataFormat)'", note: "turn the input with Permute")
     }
     try atLeastOne(convolution.filters, "filters", of: Self.name)
     let dtype = type.dtype

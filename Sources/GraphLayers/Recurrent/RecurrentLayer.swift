@@ -93,6 +93,10 @@ extension RecurrentLayer {
   }
 
   package func build(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
+    try buildRecurrent(&context, inputs)
+  }
+
+  func buildRecurrent(_ context: inout LayerContext, _ inputs: [ValueID?]) throws(TypeError) -> [LayerOutput] {
     let x = try context.floats(operand(inputs))
     let mask = context.mask(inputs[1 + Self.states.count], of: inputs[0])
     let recurrence = try run(

@@ -65,7 +65,9 @@ struct Environment {
     if !lists.isEmpty, lists.count == values.count { return .ints(lists.flatMap { $0 }) }
     let rows = values.compactMap { value in if case .floats(let list) = value { list } else { nil } }
     if !rows.isEmpty, rows.count == values.count { return .floats(rows.flatMap { $0 }) }
-    let dims = values.compactMap { Dim($0) }
+    // In a list of sizes none is an open one, as in Keras.
+    let open = values.map { value in if case .none = value { AttributeValue.int(-1) } else { value } }
+    let dims = open.compactMap { Dim($0) }
     if dims.count == values.count { return dims.attributeValue }
     let numbers = values.compactMap { Double($0) }
     if numbers.count == values.count { return .floats(numbers) }
