@@ -17,8 +17,6 @@ import Testing
     "ConvWeightsGradient", "PoolGradient", "ProductScan",
     // Points and cells move with the regions in steps.
     "MaxRoiPool", "RoiAlign",
-    // Its state runs through a loop nest of its own.
-    "LinearAttention",
     // Only where updates replace or add.
     "ScatterElements", "ScatterND",
   ]

@@ -98,7 +98,7 @@ package struct LinearAttention: Operation {
     ]
   }
 
-  private func factor(_ width: Int) -> Double { scale == 0 ? 1 / Double(max(1, width)).squareRoot() : scale }
+  func factor(_ width: Int) -> Double { scale == 0 ? 1 / Double(max(1, width)).squareRoot() : scale }
 
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard let q = operands[0], let k = operands[1], let v = operands[2] else {
