@@ -5,11 +5,12 @@ import GraphIR
 import TensorCore
 
 /// Weights lie across: W is [directions, features, 4 · units], R [directions, units, 4 · units]; their scales are one
-/// for each direction, or for each of its columns. X is not rounded to integers first, so results are nearer to the exact
-/// ones than with the rounding that the name promises.
+/// for each direction, or for each of its columns. What the weights multiply, X as a whole and the state of all rows at
+/// each step, is rounded to u8 with a scale of its own, as DynamicQuantizeLinear does.
 package struct DynamicQuantizeLSTM: Operation {
   package static let name = "DynamicQuantizeLSTM"
-  package static let summary = "LSTM with 8-bit weights (W - zero) · scale and (R - zero) · scale."
+  package static let summary =
+    "LSTM with 8-bit weights (W - zero) · scale and (R - zero) · scale, whose operands are rounded to 8 bits."
   package static let operands = [
     Slot("X"), Slot("W"), Slot("R"), Slot("B", .optional), Slot("sequence_lens", .optional),
     Slot("initial_h", .optional), Slot("initial_c", .optional), Slot("P", .optional), Slot("W_scale"),
@@ -31,9 +32,16 @@ package struct DynamicQuantizeLSTM: Operation {
   package var lstm = LSTM()
   package init() {}
 
+  /// The operator with plain weights.
+  private var rounding: LSTM {
+    var lstm = lstm
+    lstm.recurrence.roundsState = true
+    return lstm
+  }
+
   /// The plain operator's operands, with weights that stand for these.
-  private func plain<T>(_ operands: [T?], _ w: T, _ r: T) -> [T?] {
-    [operands[0], w, r] + (3..<8).map { optional(operands, $0) }
+  private func plain<T>(_ x: T, _ operands: [T?], _ w: T, _ r: T) -> [T?] {
+    [x, w, r] + (3..<8).map { optional(operands, $0) }
   }
 
   /// The type of a weight after it is dequantised and turned; its scales are checked.
@@ -52,11 +60,17 @@ package struct DynamicQuantizeLSTM: Operation {
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
     let (w, r) = (try weights(operands, 1, scale: 8), try weights(operands, 2, scale: 10))
-    return try lstm.inferTypes(plain(operands, w, r))
+    guard let x = operands[0], x.dtype == .f32 else {
+      throw TypeError("X of 'DynamicQuantizeLSTM' must be f32", operand: 0)
+    }
+    return try lstm.inferTypes(plain(x, operands, w, r))
   }
 
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     _ = try inferTypes(operands.map { $0?.type })
+    guard let x = operands[0] else { throw TypeError("'DynamicQuantizeLSTM' needs an operand") }
+    let parts = try DynamicQuantizeLinear().evaluate([x])
+    let read = try DequantizeLinear().evaluate([parts[0], parts[1], parts[2]])[0]
     func weights(_ index: Int, scale: Int) throws(TypeError) -> Reference {
       guard let w = operands[index], let scales = operands[scale], let zeros = operands[scale + 1] else {
         throw TypeError("'DynamicQuantizeLSTM' needs its weights and scales")
@@ -70,7 +84,7 @@ package struct DynamicQuantizeLSTM: Operation {
       }
       return plain.permuted([0, 2, 1])
     }
-    return try lstm.evaluate(plain(operands, try weights(1, scale: 8), try weights(2, scale: 10)))
+    return try rounding.evaluate(plain(read, operands, try weights(1, scale: 8), try weights(2, scale: 10)))
   }
 
   package func lower(_ types: NodeTypes) -> Lowering {
@@ -85,7 +99,9 @@ package struct DynamicQuantizeLSTM: Operation {
         let numbers = try builder.mul(try builder.narrowed(integers, to: .f32), try builder.reshaped(scales, spread))
         return try builder.transposed(numbers, [0, 2, 1])
       }
-      return try builder.emitAny(lstm, plain(operands, try weights(1, scale: 8), try weights(2, scale: 10)))
+      guard let x = operands[0] else { throw TypeError("'DynamicQuantizeLSTM' needs an operand") }
+      let (w, r) = (try weights(1, scale: 8), try weights(2, scale: 10))
+      return try rounding.overSteps(&builder, plain(try builder.roundedToBytes(x), operands, w, r))
     }
   }
 

@@ -153,8 +153,10 @@ extension RecurrentOperation {
       stepInput = try body.emit(Mul(), stepInput, inputWeights)
       if let inputBias = capture("input_bias", input.bias) { stepInput = try body.emit(Add(), stepInput, inputBias) }
     }
+    var read = states
+    if recurrence.roundsState { read[0] = try body.roundedToBytes(read[0]) }
     let cell = LoweredCell(
-      units: units, states: states, input: stepInput, recurrent: weights, bias: ownBias, peepholes: ownPeepholes,
+      units: units, states: read, input: stepInput, recurrent: weights, bias: ownBias, peepholes: ownPeepholes,
       activations: activations, clip: recurrence.clip)
     var next = try step(cell, &body)
     var output = next[0]
@@ -171,5 +173,13 @@ extension RecurrentOperation {
       scan.outputDirections = [Int](repeating: 1, count: body.graph.outputs.count - initial.count)
     }
     return try builder.emitAny(scan, initial + [input.value] + (mask.map { [$0] } ?? []) + captures)
+  }
+}
+
+extension GraphBuilder {
+  /// An f32 tensor as DynamicQuantizeLinear rounds it.
+  mutating func roundedToBytes(_ x: ValueID) throws(TypeError) -> ValueID {
+    let parts = try emitAny(DynamicQuantizeLinear(), [x])
+    return try emit(DequantizeLinear(), parts[0], parts[1], parts[2])
   }
 }

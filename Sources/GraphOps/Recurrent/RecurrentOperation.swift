@@ -14,6 +14,9 @@ package struct Recurrence: Sendable {
   package var hiddenSize: Int?
   /// 0: steps, batch, …; 1: batch, steps, …
   package var layout = 0
+  /// Whether steps read the state of all rows as DynamicQuantizeLinear rounds it. No attribute: only an operator that is
+  /// made of another one asks for it.
+  var roundsState = false
   package init() {}
 
   /// For each direction whether it runs from the last step to the first.
@@ -159,15 +162,18 @@ extension RecurrentOperation {
       (recurrence.layout == 0 ? direction * batch + row : row * isReversed.count + direction) * units
     }
     for direction in isReversed.indices {
-      for row in 0..<batch {
-        let length = lengths.map { max(0, min(steps, Int($0.integers[row]))) } ?? steps
-        var states = (0..<Self.stateCount).map { state -> [Double] in
+      var states = (0..<batch).map { row in
+        (0..<Self.stateCount).map { state -> [Double] in
           guard let initial = operand(5 + state) else { return [Double](repeating: 0, count: units) }
           let start = statePlace(direction, row)
           return Array(initial.reals[start..<start + units])
         }
-        for number in 0..<length {
-          let step = isReversed[direction] ? length - 1 - number : number
+      }
+      for number in 0..<steps {
+        let step = isReversed[direction] ? steps - 1 - number : number
+        var read = states.map { $0[0] }
+        if recurrence.roundsState { read = try Self.rounded(read) }
+        for row in 0..<batch where step < lengths?.integers[row] ?? Int64(steps) {
           let start = (recurrence.layout == 0 ? step * batch + row : row * steps + step) * features
           let input = (0..<rows).map { place -> Double in
             var sum = bias?.reals[direction * 2 * rows + place] ?? 0
@@ -176,9 +182,9 @@ extension RecurrentOperation {
             }
             return sum
           }
-          states = self.step(
+          states[row] = self.step(
             ReferenceCell(
-              hiddenSize: units, states: states, input: input,
+              hiddenSize: units, states: [read[row]] + states[row].dropFirst(), input: input,
               recurrent: { gate, unit, h in
                 let first = (direction * rows + gate * units + unit) * units
                 return h.indices.reduce(0) { $0 + r.reals[first + $1] * h[$1] }
@@ -190,14 +196,25 @@ extension RecurrentOperation {
           let place =
             recurrence.layout == 0
             ? (step * isReversed.count + direction) * batch + row : (row * steps + step) * isReversed.count + direction
-          for unit in 0..<units { results[0].reals[place * units + unit] = states[0][unit] }
+          for unit in 0..<units { results[0].reals[place * units + unit] = states[row][0][unit] }
         }
-        for (state, values) in states.enumerated() {
+      }
+      for row in 0..<batch {
+        for (state, values) in states[row].enumerated() {
           for unit in 0..<units { results[1 + state].reals[statePlace(direction, row) + unit] = values[unit] }
         }
       }
     }
     return results
+  }
+
+  /// Rows rounded to 255 steps between the smallest and largest element, and 0.
+  private static func rounded(_ rows: [[Double]]) throws(TypeError) -> [[Double]] {
+    guard let width = rows.first?.count else { return rows }
+    let all = Reference(.f32, [rows.count, width], reals: rows.flatMap { $0 })
+    let parts = try DynamicQuantizeLinear().evaluate([all])
+    let back = try DequantizeLinear().evaluate([parts[0], parts[1], parts[2]])[0]
+    return rows.indices.map { Array(back.reals[$0 * width..<($0 + 1) * width]) }
   }
 
   package func lower(_ types: NodeTypes) -> Lowering {
