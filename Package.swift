@@ -113,7 +113,7 @@ let package = Package(
       "FixtureKit",
       on: [
         "Lamina", "GraphLayers", "GraphIR", "GraphLanguage", "GraphInterpreter", "GraphOptimizer", "GraphLowering",
-        "PlanIR", "LLVMBackend", "ExecutableLinker", "TensorFiles", "TensorCore", "GraphSupport",
+        "ONNXImport", "PlanIR", "LLVMBackend", "ExecutableLinker", "TensorFiles", "TensorCore", "GraphSupport",
       ]),
 
     // Row 8: the tool, and what measures the backend.
@@ -163,7 +163,10 @@ let package = Package(
     tests("BinaryTests", of: ["ExecutableLinker", "PlanIR", "TensorCore", "GraphSupport"]),
     tests(
       "ONNXImportTests",
-      of: ["Lamina", "ONNXImport", "GraphInterpreter", "GraphLayers", "GraphIR", "TensorCore", "GraphSupport"]),
+      of: [
+        "Lamina", "ONNXImport", "GraphInterpreter", "GraphLayers", "GraphOptimizer", "GraphIR", "TensorCore",
+        "GraphSupport",
+      ]),
     tests("OpenBLASTests", of: ["OpenBLAS", "TestKit"]),
     tests("RuntimeTests", of: ["LaminaRuntime", "CLaminaRuntime", "PlanIR", "TensorCore", "GraphSupport"]),
     tests(

@@ -22,8 +22,15 @@ package struct Fixture: Sendable {
     case fmt
     /// The expectation is the number of kernels and steps.
     case kernels
+    /// The expectation is the bytes of the arena, its lower bound and the weights, at the given or small sizes.
+    case plan
     /// A diagram without operations: reads, and running it lists every box.
     case unbound
+    /// A folder of an ONNX model and data: the outputs are those of the data, in every way to compute them.
+    case onnx
+
+    /// Those that a comment of a file may ask for.
+    static let written = allCases.filter { $0 != .onnx }
   }
 
   package struct Command: Sendable {
@@ -86,8 +93,8 @@ package struct Fixture: Sendable {
 
   private static func command(_ text: String, line: Int, path: String) throws -> Command {
     let words = text.split(separator: " ").map(String.init)
-    guard let first = words.first, let kind = Kind(rawValue: first) else {
-      let kinds = Kind.allCases.map(\.rawValue)
+    guard let first = words.first, let kind = Kind(rawValue: first), Kind.written.contains(kind) else {
+      let kinds = Kind.written.map(\.rawValue)
       throw DiagnosticsError([
         Diagnostic(
           .error, "bad-fixture", "line \(line): '\(text)' is no test, expected \(kinds.joined(separator: ", "))", file: path,

@@ -36,6 +36,7 @@ package struct FixtureOptions: Sendable {
 
 /// Runs every command of a fixture file.
 package func runFixture(_ path: String, _ options: FixtureOptions) throws -> [FixtureResult] {
+  if ModelSource.isONNX(path) { return try runONNXCase(path, options) }
   var fixture = try Fixture(path: path)
   // What a person drew, before boxes are bound.
   if fixture.commands.allSatisfy({ $0.line == 0 }), isUnbound(fixture.path) {
@@ -74,9 +75,9 @@ extension Fixture.Command {
   /// Whether an expectation belongs to it: always for some kinds, else once it has one or asks with a word.
   fileprivate var wantsExpectation: Bool {
     switch kind {
-    case .error, .fmt, .kernels: true
+    case .error, .fmt, .kernels, .plan: true
     case .check, .run: !expected.isEmpty || !words.isEmpty
-    case .unbound: false
+    case .unbound, .onnx: false
     }
   }
 }
@@ -117,6 +118,8 @@ private struct FixtureRunner {
       return ([], ["no error was found"])
     case .unbound:
       return ([], try unboundFailures())
+    case .onnx:
+      return ([], ["an ONNX model is tested with the data beside it"])
     case .fmt:
       let (text, failures) = formatted(fixture.subject)
       return (text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init), failures)
@@ -126,6 +129,16 @@ private struct FixtureRunner {
       compile.precision = source.precision
       let lowered = try CompiledModel.lower(source.graph, compile)
       return (["\(lowered.plan.kernels.count) kernels, \(lowered.plan.steps.count) steps"], [])
+    case .plan:
+      let source = try load(command, fixesSizes: false)
+      var compile = options.compile
+      compile.precision = source.precision
+      let plan = try CompiledModel.lower(source.graph, compile).plan
+      let dims = smallestSizes(source.graph).merging(command.sizes(Self.optionNames)) { $1 }
+      guard let arena = plan.arenaBytes(dims), let bound = plan.lowerBound(dims) else {
+        return ([], ["the arena has no size for \(dims)"])
+      }
+      return (["arena \(arena), lower bound \(bound), weights \(plan.weightsByteCount)"], [])
     case .run:
       let source = try load(command, fixesSizes: false)
       var options = options

@@ -11,7 +11,8 @@ import GraphSupport
   import Darwin
 #endif
 
-/// The `.graph` files at some paths, those of folders in the order of their names and with folders inside them.
+/// The `.graph` files at some paths, those of folders in the order of their names and with folders inside them. A folder
+/// with a `model.onnx` is one fixture: that file with the data beside it.
 /// A folder's files whose names begin with `_` are only for other files to include.
 package func fixtureFiles(_ paths: [String]) throws -> [String] {
   var found: [String] = []
@@ -30,10 +31,9 @@ package func fixtureFiles(_ paths: [String]) throws -> [String] {
 /// Folders inside folders; deeper is a link that leads back.
 private let depthLimit = 32
 
-private func search(_ folder: String, depth: Int, _ found: inout [String]) throws {
-  guard depth < depthLimit, let handle = opendir(folder) else {
-    throw SystemFailure.diagnostics("file-read", "cannot read", folder)
-  }
+/// The names in a folder, sorted.
+func folderContents(_ folder: String) throws -> [String] {
+  guard let handle = opendir(folder) else { throw SystemFailure.diagnostics("file-read", "cannot read", folder) }
   defer { closedir(handle) }
   var names: [String] = []
   while let entry = readdir(handle) {
@@ -41,7 +41,17 @@ private func search(_ folder: String, depth: Int, _ found: inout [String]) throw
       pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
     })
   }
-  for name in names.sorted() where !name.hasPrefix(".") && !name.hasPrefix("_") {
+  return names.sorted()
+}
+
+private func search(_ folder: String, depth: Int, _ found: inout [String]) throws {
+  guard depth < depthLimit else { throw SystemFailure.diagnostics("file-read", "cannot read", folder) }
+  let names = try folderContents(folder)
+  if names.contains("model.onnx") {
+    found.append(folder.hasSuffix("/") ? folder + "model.onnx" : "\(folder)/model.onnx")
+    return
+  }
+  for name in names where !name.hasPrefix(".") && !name.hasPrefix("_") {
     let path = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
     var status = stat()
     guard stat(path, &status) == 0 else { continue }

@@ -32,8 +32,23 @@ struct ModelRuns {
     inputs = try randomInputs(ports, seed: seed, dims: dims)
   }
 
+  /// Given inputs, in the graph's order.
+  init(_ graph: Graph, inputs: [Tensor]) {
+    self.graph = graph
+    names = graph.inputs.map { graph[$0].name ?? "" }
+    self.inputs = inputs
+  }
+
   /// The interpreter's outputs as expectations, and where the other ways differ from them.
   func compareAll(_ options: FixtureOptions, _ tolerance: Tolerance) throws -> (actual: [String], failures: [String]) {
+    let (reference, failures) = try differences(options, tolerance)
+    return (graph.outputs.compactMap { output in reference[output.name].map { line(output.name, $0) } }, failures)
+  }
+
+  /// The interpreter's outputs, and where the other ways differ from them.
+  func differences(
+    _ options: FixtureOptions, _ tolerance: Tolerance
+  ) throws -> (reference: [String: Tensor], failures: [String]) {
     let reference = try interpret(graph, inputs: named)
     var failures: [String] = []
     func compare(_ way: String, _ outputs: [String: Tensor], _ expected: [String: Tensor], _ tolerance: Tolerance) {
@@ -64,8 +79,7 @@ struct ModelRuns {
       // The same kernels: the same bits.
       compare("executable", try executable(options), outputs, Tolerance(absolute: 0, relative: 0))
     }
-    let actual = graph.outputs.compactMap { output in reference[output.name].map { line(output.name, $0) } }
-    return (actual, failures)
+    return (reference, failures)
   }
 
   /// The outputs of a program built from the model.

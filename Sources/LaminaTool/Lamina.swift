@@ -17,8 +17,8 @@ struct LaminaCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Run.self, Build.self, Check.self, Compare.self, Import.self, Format.self, Draw.self, PlanMemory.self, Bench.self, Operations.self, Test.self,
-      Peer.self,
+      Run.self, Build.self, Check.self, Compare.self, Import.self, Inspect.self, Diff.self, Format.self, Draw.self,
+      PlanMemory.self, Bench.self, Operations.self, Test.self, Peer.self,
     ])
 
   static func main() {

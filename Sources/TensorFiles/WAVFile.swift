@@ -162,3 +162,10 @@ enum WAVFile {
     try AtomicFile.write(header.bytes + stored.withBytes { Array($0) } + padding, to: path)
   }
 }
+
+/// Sample frames a second of a .wav file.
+package func soundRate(_ path: String) throws(DiagnosticsError) -> Int {
+  let file = try MappedFile(path)
+  defer { withExtendedLifetime(file) {} }
+  return try WAVHeader(ByteView(file.bytes), FileFault(path: path, format: "wav file")).sampleRate
+}

@@ -6,7 +6,9 @@ import Foundation
 import GraphSupport
 import Testing
 
-private let verbs = ["run", "build", "check", "compare", "draw", "fmt", "ops", "test", "import", "plan", "bench"]
+private let verbs = [
+  "run", "build", "check", "compare", "draw", "fmt", "ops", "test", "import", "plan", "bench", "inspect", "diff",
+]
 private let linear = "graphs/linear.graph"
 
 @Suite(.enabled(if: Command.isBuilt, "set LAMINA_BUILD to the folder of the built tool")) struct VerbTests {

@@ -31,6 +31,7 @@ private func run(_ folder: String, _ name: String) throws {
   @Test(arguments: files("\(fixtures)/errors")) func errors(_ name: String) throws { try run("\(fixtures)/errors", name) }
   @Test(arguments: files("\(fixtures)/ops")) func operators(_ name: String) throws { try run("\(fixtures)/ops", name) }
   @Test(arguments: files("\(fixtures)/models")) func models(_ name: String) throws { try run("\(fixtures)/models", name) }
+  @Test(arguments: files("\(fixtures)/onnx")) func onnxModels(_ name: String) throws { try run("\(fixtures)/onnx", name) }
   /// Architectures of full size have tests of their own.
   @Test(arguments: files(graphs).filter { !$0.hasPrefix("architectures/") }) func published(_ name: String) throws {
     try run(graphs, name)
@@ -38,10 +39,24 @@ private func run(_ folder: String, _ name: String) throws {
 
   /// A folder that is not found would run nothing.
   @Test func foldersHoldFixtures() {
-    for (folder, count) in [("syntax", 8), ("errors", 40), ("ops", 12), ("models", 12)] {
+    for (folder, count) in [("syntax", 8), ("errors", 40), ("ops", 12), ("models", 12), ("onnx", 3)] {
       #expect(files("\(fixtures)/\(folder)").count >= count, "\(folder)")
     }
     #expect(files(graphs).count >= 10)
+  }
+
+  /// A model whose data say something else than it computes, and one that has more data than outputs.
+  @Test func wrongONNXDataFail() throws {
+    let folder = try TemporaryFolder()
+    try AtomicFile.write(try readFile("\(fixtures)/onnx/dense/model.onnx"), to: folder.file("model.onnx"))
+    for (from, to) in [("input_0.npy", "input_0.npy"), ("input_0.npy", "output_0.npy")] {
+      try AtomicFile.write(try readFile("\(fixtures)/onnx/dense/\(from)"), to: folder.file(to))
+    }
+    let settings = FixtureOptions(buildsExecutables: false)
+    let wrong = try runFixture(folder.file("model.onnx"), settings).flatMap(\.failures)
+    #expect(wrong.count == 1 && wrong[0].contains("output 'y'"), "\(wrong)")
+    try AtomicFile.write(try readFile("\(fixtures)/onnx/dense/input_0.npy"), to: folder.file("output_1.npy"))
+    #expect(try runFixture(folder.file("model.onnx"), settings).flatMap(\.failures).first?.contains("one output more") == true)
   }
 
   /// A wrong expectation, an unreadable command and a missing error are found.
@@ -58,5 +73,6 @@ private func run(_ folder: String, _ name: String) throws {
     #expect(try !failures(model + "%% test: run values\n%% expect: y f32[2] = 0 0").isEmpty)
     #expect(throws: DiagnosticsError.self) { try failures(model + "%% test: chek") }
     #expect(throws: DiagnosticsError.self) { try failures("%% expect: y\n" + model) }
+    #expect(throws: DiagnosticsError.self) { try failures(model + "%% test: onnx") }
   }
 }

@@ -21,6 +21,10 @@ struct Test: ParsableCommand {
                                   `run values` expects the first values of the outputs
         %% test: fmt              expects the canonical layout
         %% test: kernels          expects the number of kernels and steps after fusion
+        %% test: plan N=3         expects the bytes of the arena, its lower bound and the weights
+
+      A folder with a model.onnx is a fixture too, as ONNX's own tests are: input_0.npy … give output_0.npy …, which may
+      be .pb files, and lie in folders test_data_set_0 … .
 
       `%% expect:` lines after a command are what it expects; BLESS=1 rewrites them. A file without commands is tested
       with check and run.
@@ -35,7 +39,7 @@ struct Test: ParsableCommand {
   func run() throws {
     options.apply()
     let files = try fixtureFiles(paths)
-    if files.isEmpty { throw DiagnosticsError("no-fixtures", "there is no .graph file in \(paths.joined(separator: ", "))") }
+    if files.isEmpty { throw DiagnosticsError("no-fixtures", "there is no .graph file and no model.onnx in \(paths.joined(separator: ", "))") }
     let settings = FixtureOptions(
       compile: try compileOptions(), blesses: environment("BLESS") == "1", buildsExecutables: !noExecutables && ModelLinker.hasRuntime)
     if !noExecutables && !ModelLinker.hasRuntime && !options.quiet {

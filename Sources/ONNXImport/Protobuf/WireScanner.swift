@@ -20,11 +20,11 @@ struct WireScanner {
   static let rawCountField = (1 << 29) - 1
 
   /// The messages on the way to a tensor.
-  private enum Message {
+  enum Message {
     case model, graph, node, attribute, tensor, sparseTensor, function
 
     /// The message in a field; nil for fields that hold no tensor.
-    func child(_ field: Int) -> Message? {
+    fileprivate func child(_ field: Int) -> Message? {
       switch (self, field) {
       case (.model, 7): .graph
       case (.model, 25): .function
@@ -38,7 +38,7 @@ struct WireScanner {
     }
 
     /// Training information, which is no part of what runs.
-    func isDropped(_ field: Int) -> Bool { self == .model && field == 20 }
+    fileprivate func isDropped(_ field: Int) -> Bool { self == .model && field == 20 }
   }
 
   /// Subgraphs in subgraphs are three messages each; deeper nesting is refused here and by the decoder.
@@ -50,9 +50,9 @@ struct WireScanner {
   private init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
   /// The message without its tensors' bytes.
-  static func skeleton(of bytes: UnsafeRawBufferPointer) throws(WireFault) -> [UInt8] {
+  static func skeleton(of bytes: UnsafeRawBufferPointer, as message: Message = .model) throws(WireFault) -> [UInt8] {
     var scanner = WireScanner(bytes)
-    try scanner.scan(.model, 0..<bytes.count, depth: 0)
+    try scanner.scan(message, 0..<bytes.count, depth: 0)
     return scanner.output
   }
 

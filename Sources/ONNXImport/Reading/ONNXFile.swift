@@ -16,34 +16,61 @@ struct ONNXFile {
 
   /// Maps and decodes a file. Errors have the ids `file-read` and `malformed-file`.
   init(_ path: String) throws(DiagnosticsError) {
+    try self.init(path) { bytes throws(DiagnosticsError) in
+      let model: ModelProto = try ONNXFile.decode(bytes, as: .model, path)
+      guard model.graph != nil else {
+        throw DiagnosticsError("malformed-file", "malformed ONNX model: there is no graph in it", file: path)
+      }
+      return model
+    }
+  }
+
+  private init(
+    _ path: String, _ decode: (UnsafeRawBufferPointer) throws(DiagnosticsError) -> ModelProto
+  ) throws(DiagnosticsError) {
     self.path = path
     let mapping = try FileMapping(path)
     self.mapping = mapping
     storage = TensorStorage(mapping)
     external = ExternalFiles(beside: path)
-    model = try mapping.withBytes { bytes throws(DiagnosticsError) in try ONNXFile.decode(bytes, path) }
+    model = try mapping.withBytes(decode)
   }
 
-  private static func decode(_ bytes: UnsafeRawBufferPointer, _ path: String) throws(DiagnosticsError) -> ModelProto {
+  /// Reads a file that is one tensor's message, as ONNX's test data are.
+  static func tensor(at path: String) throws(DiagnosticsError) -> Tensor {
+    var message: TensorProto?
+    let file = try ONNXFile(path) { bytes throws(DiagnosticsError) in
+      message = try decode(bytes, as: .tensor, path)
+      return ModelProto()
+    }
+    do throws(TypeError) {
+      let view = try file.tensor(message ?? TensorProto())
+      // Elements stand anywhere in such a file; what runs reads them where they are aligned.
+      guard let copy = Tensor(zeros: view.dtype, view.shape) else { throw TypeError("there is not enough memory") }
+      view.withBytes { copy.mutableBytes.copyMemory(from: $0) }
+      return copy
+    } catch {
+      throw DiagnosticsError("malformed-file", "malformed ONNX tensor: \(error.message)", file: path)
+    }
+  }
+
+  private static func decode<Message: DecodedMessage>(
+    _ bytes: UnsafeRawBufferPointer, as kind: WireScanner.Message, _ path: String
+  ) throws(DiagnosticsError) -> Message {
+    let what = "malformed ONNX \(kind)"
     let skeleton: [UInt8]
     do throws(WireFault) {
-      skeleton = try WireScanner.skeleton(of: bytes)
+      skeleton = try WireScanner.skeleton(of: bytes, as: kind)
     } catch {
-      throw DiagnosticsError(
-        "malformed-file", "malformed ONNX model: \(error.message), at byte \(error.offset)", file: path)
+      throw DiagnosticsError("malformed-file", "\(what): \(error.message), at byte \(error.offset)", file: path)
     }
     var options = BinaryDecodingOptions()
     options.discardUnknownFields = true
-    let model: ModelProto
     do {
-      model = try ModelProto(serializedBytes: skeleton, options: options)
+      return try Message(serializedBytes: skeleton, options: options)
     } catch {
-      throw DiagnosticsError("malformed-file", "malformed ONNX model: \(explanation(error))", file: path)
+      throw DiagnosticsError("malformed-file", "\(what): \(explanation(error))", file: path)
     }
-    guard model.graph != nil else {
-      throw DiagnosticsError("malformed-file", "malformed ONNX model: there is no graph in it", file: path)
-    }
-    return model
   }
 
   private static func explanation(_ error: any Error) -> String {
@@ -189,3 +216,6 @@ extension TensorStorage {
     }
   }
 }
+
+/// Reads a file that is one tensor's message (`.pb`), as ONNX's test data are.
+package func readTensorMessage(_ path: String) throws(DiagnosticsError) -> Tensor { try ONNXFile.tensor(at: path) }
