@@ -55,6 +55,30 @@ import Testing
     #expect(try one("Add", x, opset: 7, operands: [w]).doubles() == [11, 22, 13, 24])
   }
 
+  /// Corners were read where they stand, and are moved by half an element since operator set 16.
+  @Test func cornersOfRegions() throws {
+    let x = try tensor([0, 1, 2, 3], [1, 1, 2, 2])
+    let operands = [
+      floats("w0", [1, 4], [0, 0, 1, 1]), tensorMessage("w1", 7, [1]) { $0.data(9, rawLongs([0])) },
+    ]
+    let attributes: [(String, AttributeValue)] = [("sampling_ratio", .int(1))]
+    #expect(try one("RoiAlign", x, opset: 10, operands: operands, attributes).doubles() == [1.5])
+    #expect(try one("RoiAlign", x, opset: 16, operands: operands, attributes).doubles() == [0])
+  }
+
+  /// Since operator set 14 statistics may be wider than the data.
+  @Test func statisticsOfAnotherType() throws {
+    let bytes = model(
+      graph(
+        [node("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"])], inputs: [valueInfo("x", type: 10, ["1", "2"])],
+        outputs: ["y"],
+        initializers: [
+          floats("s", [2], [2, 1]), floats("b", [2], [0, 1]), floats("m", [2], [1, 0]), floats("v", [2], [1, 4]),
+        ]), opset: 15)
+    let y = try run(try importBytes(bytes), ["x": try tensor([3, 4], [1, 2], .f16)])
+    #expect(y.dtype == .f16 && abs(y.double(0) - 4) < 0.01 && abs(y.double(1) - 3) < 0.01)
+  }
+
   @Test func attributesBecameOperands() throws {
     let x = try tensor([-2, 0.5, 3])
     #expect(try one("Clip", x, opset: 6, [("min", .float(-1)), ("max", .float(1))]).doubles() == [-1, 0.5, 1])

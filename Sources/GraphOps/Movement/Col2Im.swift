@@ -35,14 +35,7 @@ package struct Col2Im: Operation {
     guard x.rank == 3, DType.numbers.contains(x.dtype) else {
       throw TypeError("'Col2Im' takes numbers [N, C · block, count], found \(x)", operand: 0)
     }
-    guard !blockShape.isEmpty, imageShape.count == blockShape.count else {
-      throw TypeError("'Col2Im' has \(imageShape.count) image sizes and \(blockShape.count) block sizes")
-    }
-    var conv = Conv()
-    conv.dilations = dilations
-    conv.pads = pads
-    conv.strides = strides
-    let window = try conv.window(imageShape, kernel: blockShape)
+    let window = try imageWindow()
     guard x.shape[2] == window.reduce(Dim(1), { $0 * $1.output }) else {
       throw TypeError(
         "'Col2Im' has \(x.shape[2]) blocks, expected \(window.map(\.output.description).joined(separator: " · "))",
@@ -53,6 +46,20 @@ package struct Col2Im: Operation {
     }
     return window
   }
+
+  private func imageWindow() throws(TypeError) -> [WindowAxis] {
+    guard !blockShape.isEmpty, imageShape.count == blockShape.count else {
+      throw TypeError("'Col2Im' has \(imageShape.count) image sizes and \(blockShape.count) block sizes")
+    }
+    var conv = Conv()
+    conv.dilations = dilations
+    conv.pads = pads
+    conv.strides = strides
+    return try conv.window(imageShape, kernel: blockShape)
+  }
+
+  /// How many blocks cover the image.
+  package func blockCount() throws(TypeError) -> Dim { try imageWindow().reduce(Dim(1)) { $0 * $1.output } }
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
     guard let x = operands[0] else { throw TypeError("'Col2Im' needs an operand") }

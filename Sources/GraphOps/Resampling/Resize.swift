@@ -9,7 +9,7 @@ package struct Resize: Operation {
   package static let name = "Resize"
   package static let summary =
     "The input interpolated to other sizes: nearest, linear or cubic, with every ONNX rule for coordinates."
-  package static let operands = [Slot("X")]
+  package static let operands = [Slot("X"), Slot("factors", .optional), Slot("region", .optional)]
   package static let results = [Slot("Y")]
   package static let accuracy = Accuracy.accumulation
   package static var attributes: [Attribute<Self>] {
@@ -68,7 +68,7 @@ package struct Resize: Operation {
       throw TypeError("'Resize' cannot interpolate \(x.dtype)", operand: 0, note: "'nearest' takes every type")
     }
     if mode == "nearest" && antialias { throw TypeError("'antialias' of 'Resize' is for 'linear' and 'cubic'") }
-    let spans = try spans(of: x.shape)
+    let spans = try spans(of: x.shape, computed: operands)
     for span in spans where span.input == 0 && span.output != 0 {
       throw TypeError("axis \(span.axis) of \(x) is empty and cannot be resized", operand: 0)
     }
@@ -110,18 +110,28 @@ extension Resize {
   /// What is done to one axis.
   struct Span: Sendable {
     var axis: Int
+    /// Where the axis stands among the named ones.
+    var place: Int
     var input: Dim
     var output: Dim
-    /// Output elements for one input element; nil where sizes are names (then it is output / input).
+    /// Output elements for one input element; nil where sizes are names (then it is output / input), and where it is an
+    /// element of the operand `factors`.
     var scale: Double?
     /// Whether `output` is exact, so that `scale · input` need not be a whole number.
     var isSized: Bool
     var region: (start: Double, end: Double)
-    var isNothing: Bool { input == output && (scale ?? 1) == 1 && region.start == 0 && region.end == 1 }
+    /// Whether the scale or the region is computed.
+    var isComputed: Bool
+    var isNothing: Bool {
+      !isComputed && input == output && (scale ?? 1) == 1 && region.start == 0 && region.end == 1
+    }
   }
 
   /// The axes that change.
-  func spans(of shape: [Dim]) throws(TypeError) -> [Span] {
+  ///
+  /// - Parameter operands: the node's operands; with `factors` sizes are `floor(factor · input)`, whoever found them.
+  func spans(of shape: [Dim], computed operands: [TensorType?] = []) throws(TypeError) -> [Span] {
+    let (factors, computedRegion) = (optional(operands, 1), optional(operands, 2))
     let named: [Int]
     if axes.isEmpty {
       named = Array(shape.indices)
@@ -138,15 +148,36 @@ extension Resize {
       throw TypeError("'Resize' has \(scales.count + sizes.count) sizes or scales for \(named.count) axes")
     }
     let takesRegion = coordinates == "tf_crop_and_resize"
-    guard !takesRegion || (roi.count == 2 * named.count && roi.allSatisfy { $0.magnitude < 1e6 }) else {
+    if let factors {
+      guard scales.isEmpty, sizes.count == named.count, aspectPolicy == "stretch", !antialias, factors.dtype.isFloat,
+        factors.shape == [Dim(named.count)]
+      else {
+        throw TypeError(
+          "'Resize' cannot use the factors \(factors)", operand: 1,
+          note: "computed factors are one for each axis, beside 'sizes', without 'antialias'")
+      }
+    }
+    if let region = computedRegion {
+      guard takesRegion, roi.isEmpty, region.dtype.isFloat, region.shape == [Dim(2 * named.count)] else {
+        throw TypeError("'Resize' cannot use the region \(region)", operand: 2)
+      }
+    }
+    guard
+      !takesRegion || computedRegion != nil
+        || (roi.count == 2 * named.count && roi.allSatisfy { $0.magnitude < 1e6 })
+    else {
       throw TypeError("'roi' of 'Resize' is \(roi), expected \(2 * named.count) numbers around 0 to 1")
     }
     let shared = try aspectScale(shape, named)
     var spans: [Span] = []
     for (place, axis) in named.enumerated() {
-      let region = takesRegion ? (roi[place], roi[named.count + place]) : (0, 1)
-      var span = Span(axis: axis, input: shape[axis], output: 0, scale: nil, isSized: false, region: region)
-      if !scales.isEmpty {
+      let region = takesRegion && computedRegion == nil ? (roi[place], roi[named.count + place]) : (0, 1)
+      var span = Span(
+        axis: axis, place: place, input: shape[axis], output: 0, scale: nil, isSized: false, region: region,
+        isComputed: factors != nil || computedRegion != nil)
+      if factors != nil {
+        span.output = sizes[place]
+      } else if !scales.isEmpty {
         span.scale = scales[place]
         span.output = try scaledSize(shape[axis], scales[place])
       } else if let shared {

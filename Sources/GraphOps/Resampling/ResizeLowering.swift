@@ -7,7 +7,9 @@ import TensorCore
 
 extension Resize {
   package func lower(_ types: NodeTypes) -> Lowering {
-    guard let type = types.operands[0], let spans = try? spans(of: type.shape) else { return .leaf }
+    guard let type = types.operands[0], let spans = try? spans(of: type.shape, computed: types.operands) else {
+      return .leaf
+    }
     return .decompose { builder, operands throws(TypeError) in
       guard var value = operands[0] else { throw TypeError("'Resize' needs an operand") }
       if mode != "nearest" {
@@ -15,17 +17,19 @@ extension Resize {
         let wide: DType = type.dtype.isFloat && type.dtype.bits <= 32 ? .f32 : .f64
         value = try builder.narrowed(value, to: wide)
       }
-      for span in spans { value = try resized(value, span, &builder) }
+      for span in spans { value = try resized(value, span, operands, &builder) }
       if mode != "nearest" && !type.dtype.isFloat { value = try builder.emit(Round(), value) }
       return [try builder.narrowed(value, to: type.dtype)]
     }
   }
 
   /// One axis.
-  private func resized(_ x: ValueID, _ span: Span, _ builder: inout GraphBuilder) throws(TypeError) -> ValueID {
+  private func resized(
+    _ x: ValueID, _ span: Span, _ operands: [ValueID?], _ builder: inout GraphBuilder
+  ) throws(TypeError) -> ValueID {
     let rank = builder.type(x).rank
     if span.output == 0 { return try builder.slice(x, axis: span.axis, from: 0, to: 0) }
-    let place = try coordinate(span, &builder)
+    let place = try coordinate(span, operands, &builder)
     var result: ValueID
     if mode == "nearest" {
       result = try builder.emit(Gather(axis: span.axis), x, try index(nearest(place, &builder), &builder))
@@ -53,11 +57,18 @@ extension Resize {
   }
 
   /// The input coordinates of the output positions, f64.
-  private func coordinate(_ span: Span, _ builder: inout GraphBuilder) throws(TypeError) -> ValueID {
+  private func coordinate(
+    _ span: Span, _ operands: [ValueID?], _ builder: inout GraphBuilder
+  ) throws(TypeError) -> ValueID {
     let y = try builder.range(span.output, .f64)
     let input = try builder.size(span.input, .f64)
     let output = try builder.size(span.output, .f64)
-    let scale = span.scale == nil ? try builder.div(output, input) : try builder.scalar(span.scale ?? 1, .f64)
+    let scale: ValueID
+    if let factors = optional(operands, 1) {
+      scale = try builder.element(span.place, of: factors)
+    } else {
+      scale = span.scale == nil ? try builder.div(output, input) : try builder.scalar(span.scale ?? 1, .f64)
+    }
     let width = span.isSized ? output : try builder.mul(input, scale)
     let last = try builder.plus(input, -1)
     let isSingle = try builder.emit(
@@ -81,6 +92,15 @@ extension Resize {
       let rest = try builder.minus(1, try builder.div(output, width))
       return try builder.add(try builder.mul(try builder.scaled(input, by: 0.5), rest), try halfPixel())
     case "tf_crop_and_resize":
+      if let region = optional(operands, 2) {
+        let named = axes.isEmpty ? builder.type(region).elementCount.value.map { $0 / 2 } ?? 0 : axes.count
+        let start = try builder.element(span.place, of: region)
+        let end = try builder.element(named + span.place, of: region)
+        let first = try builder.mul(last, start)
+        let centre = try builder.mul(last, try builder.scaled(try builder.add(start, end), by: 0.5))
+        let width = try builder.mul(last, try builder.sub(end, start))
+        return try builder.add(first, try cornered(width, single: try builder.sub(centre, first)))
+      }
       let (start, end) = span.region
       let first = try builder.scaled(last, by: start)
       let centre = try builder.scaled(last, by: 0.5 * (start + end))
@@ -148,5 +168,13 @@ extension Resize {
     let isNear = try builder.emit(LessOrEqual(), d, try builder.scalar(1, .f64))
     let isFar = try builder.emit(Less(), d, try builder.scalar(2, .f64))
     return try builder.emit(Where(), isNear, near, try builder.masked(far, where: isFar))
+  }
+}
+
+extension GraphBuilder {
+  /// An element of a vector as an f64 scalar.
+  fileprivate mutating func element(_ place: Int, of vector: ValueID) throws(TypeError) -> ValueID {
+    let one = try slice(vector, axis: 0, from: Dim(place), to: Dim(place + 1))
+    return try narrowed(try reshaped(one, []), to: .f64)
   }
 }

@@ -7,12 +7,19 @@ import TensorCore
 extension Resize {
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard var x = operands[0] else { throw TypeError("'Resize' needs an operand") }
-    _ = try inferTypes([x.type])
+    let types = operands.map { $0?.type }
+    _ = try inferTypes(types)
     let dtype = x.dtype
     if mode != "nearest" && !dtype.isFloat {
       x = Reference(.f64, x.shape, reals: (0..<x.count).map { x.double($0) })
     }
-    for span in try spans(of: x.type.shape) {
+    let named = axes.isEmpty ? x.shape.count : axes.count
+    for span in try spans(of: x.type.shape, computed: types) {
+      var span = span
+      if let factors = optional(operands, 1) { span.scale = factors.reals[span.place] }
+      if let region = optional(operands, 2) {
+        span.region = (region.reals[span.place], region.reals[named + span.place])
+      }
       guard let input = span.input.value, let output = span.output.value else {
         throw TypeError("'Resize' has unknown sizes")
       }

@@ -41,6 +41,8 @@ struct GraphImporter {
   var parameters: [String: Tensor] = [:]
   /// Integers that run-time sizes are made of.
   var foundSizes: [SizeElement: Dim] = [:]
+  /// 8-bit values that stand for 4-bit ones.
+  var fourBit: [ValueID: DType] = [:]
   private(set) var nodes: [ImportedNode] = []
   /// How many graphs and functions are around this one: 0 for the file's main graph.
   let depth: Int
@@ -163,6 +165,7 @@ struct GraphImporter {
     let attributes = try resolvedAttributes(node)
     if let function = function(node) { return try inline(function, operands, attributes, label) }
     let domain = normalised(node.domain)
+    let operands = try unpacked(operands, for: node.opType)
     var reader = NodeReader(node, attributes, version: version(domain), operands: operands)
     guard let translation = OperatorTable.translation(node.opType, domain) else {
       session.reportUnsupported(OperatorTable.displayName(node), label)

@@ -44,7 +44,8 @@ extension GraphImporter {
   }
 
   private mutating func define(_ input: ValueInfoProto, _ usedDims: inout Set<String>) throws(TypeError) {
-    let dtype = try elementType(input)
+    let declared = try elementType(input)
+    let dtype = declared.carrier
     var shape = declaredShape(input, &usedDims)
     if let text = session.options.constants[input.name] {
       let tensor = try constantInput(text, dtype, shape)
@@ -69,7 +70,11 @@ extension GraphImporter {
         {
           throw TypeError("is \(TensorType(dtype, shape)), found \(tensor.type)")
         }
-        if isBound { return bind(input.name, .value(try constant(tensor))) }
+        if isBound {
+          let value = try constant(tensor)
+          if declared != dtype { fourBit[value] = declared }
+          return bind(input.name, .value(value))
+        }
         shape = tensor.shape.map { Dim($0) }
       }
     }
@@ -77,14 +82,19 @@ extension GraphImporter {
       throw TypeError("does not say how many axes it has", note: "export the model with the shape of its inputs")
     }
     for dim in shape { for symbol in dim.symbols { builder.declare(Symbol(symbol)) } }
-    bind(input.name, .value(builder.input(input.name, TensorType(dtype, shape))))
+    let value = builder.input(input.name, TensorType(dtype, shape))
+    if declared != dtype {
+      fourBit[value] = declared
+      session.warn("4-bit-input", "the input '\(input.name)' holds \(declared): a run gives it as \(dtype)")
+    }
+    bind(input.name, .value(value))
   }
 
   private func elementType(_ input: ValueInfoProto) throws(TypeError) -> DType {
     guard let tensor = input.type?.tensor else {
       throw TypeError("is a \(input.type?.other?.rawValue ?? "value without a type"), only tensors are supported")
     }
-    guard let dtype = ElementType.dtype(Int(tensor.elementType)), dtype.bits >= 8 else {
+    guard let dtype = ElementType.dtype(Int(tensor.elementType)) else {
       throw TypeError("holds \(ElementType.name(Int(tensor.elementType))), which is not supported")
     }
     return dtype

@@ -10,7 +10,7 @@ struct NodeReader {
   /// The version of the operator set that gives the node its meaning.
   let version: Int
   /// Trailing missing operands are left out.
-  let operands: [ValueID?]
+  var operands: [ValueID?]
   /// Which results somebody can read.
   let wantsResult: [Bool]
   private let attributes: [String: AttributeProto]

@@ -107,6 +107,21 @@ extension GraphImporter {
     return shape.isEmpty ? try emit(Reshape(shape: []), kept) : kept
   }
 
+  /// A scalar that is a whole number or a size, as an integer or as a float.
+  func wholeNumber(_ id: ValueID) -> Dim? {
+    if let dims = known.dims(id) { return dims.count == 1 ? dims[0] : nil }
+    if let constant = known.constant(id), constant.count == 1 {
+      return Int(exactly: constant.double(0)).map { Dim($0) }
+    }
+    guard let node = builder.graph.producer(id), let source = node.operands.first.flatMap({ $0 }) else { return nil }
+    switch node.operation {
+    case is Identity, is Reshape, is Squeeze, is Unsqueeze: return wholeNumber(source)
+    // Sizes are exact in these.
+    case let cast as Cast where cast.to == .f32 || cast.to == .f64: return known.dims(source).flatMap(\.first)
+    default: return nil
+    }
+  }
+
   // MARK: Arithmetic on scalars
 
   mutating func number(_ value: Int) throws(TypeError) -> ValueID {

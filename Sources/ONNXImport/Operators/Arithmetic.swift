@@ -54,7 +54,7 @@ extension OperatorTable {
       guard let number = try node.dtype("to") else { throw TypeError("'to' is missing") }
       dtype = number
     }
-    return [try importer.emit(Cast(to: dtype), try node.required(0))]
+    return [try importer.converted(try node.required(0), to: dtype)]
   }
 
   /// Bounds that are known become attributes.

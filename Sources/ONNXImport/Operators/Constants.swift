@@ -41,30 +41,40 @@ extension OperatorTable {
     if !value.dtype.isFloat, Int64(exactly: number) != value.integer(0), let scalar = value.reshaped([]) {
       return [try importer.emit(Expand(shape: shape), try importer.constant(scalar))]
     }
-    return [try importer.emit(ConstantOfShape(shape, number, value.dtype))]
+    return [try importer.emit(ConstantOfShape(shape, number, value.dtype.carrier))]
   }
 
   /// Numbers are constants; counts that are sizes with names become a range of that size.
   static let range: Translation = { (importer, node) throws(TypeError) in
-    let (start, limit, delta) = (try node.required(0), try node.required(1), try node.required(2))
+    let operands = [try node.required(0), try node.required(1), try node.required(2)]
+    let dtype = importer.type(operands[0]).dtype
+    for operand in operands where importer.type(operand).dtype != dtype || importer.type(operand).elementCount != 1 {
+      throw TypeError("'Range' takes three numbers of one type, found \(importer.type(operand))")
+    }
     var range = NumberRange()
-    range.dtype = importer.type(start).dtype
-    if range.dtype.isFloat {
-      (range.start, range.delta) = (try importer.real(start, "start"), try importer.real(delta, "delta"))
-      range.limit = try importer.real(limit, "limit")
+    range.dtype = dtype
+    let numbers = operands.compactMap { importer.known.constant($0)?.double(0) }
+    if dtype.isFloat, numbers.count == 3 {
+      (range.start, range.limit, range.delta) = (numbers[0], numbers[1], numbers[2])
       return [try importer.emit(range)]
     }
-    let step = try importer.int(delta, "delta")
-    guard step != 0, step > .min else { throw TypeError("'delta' must not be \(step)") }
-    if importer.session.findsSizes, importer.known.dims(start) == nil || importer.known.dims(limit) == nil {
-      return try runtimeRange(&importer, node, step: step)
+    // What is made of sizes and whole numbers is counted exactly, with names.
+    let ends = operands.map { importer.wholeNumber($0) }
+    guard let limit = ends[1], let first = ends[0]?.value, let step = ends[2]?.value else {
+      if importer.session.findsSizes {
+        return try runtimeRange(&importer, operands, step: dtype.isFloat ? nil : ends[2]?.value)
+      }
+      for (operand, name) in zip(operands, ["start", "limit", "delta"]) {
+        if importer.wholeNumber(operand) == nil, importer.known.constant(operand) == nil {
+          throw importer.unknown(operand, name)
+        }
+      }
+      throw TypeError("'Range' counts by named sizes", note: "fix them with --dim NAME=SIZE")
     }
-    let first = try importer.int(start, "start")
-    let limits = try importer.dims(limit, "limit")
-    guard limits.count == 1 else { throw TypeError("'limit' must be one number, found \(importer.type(limit))") }
-    let distance = step > 0 ? limits[0] - Dim(first) : Dim(first) - limits[0]
+    guard step != 0, step > .min else { throw TypeError("'delta' must not be \(step)") }
+    let distance = step > 0 ? limit - Dim(first) : Dim(first) - limit
     (range.start, range.delta) = (Double(first), Double(step))
-    let count = Dim.ceilDiv(distance, Dim(step.magnitude > Int.max.magnitude ? Int.max : abs(step)))
+    let count = Dim.ceilDiv(distance, Dim(abs(step)))
     let bounds = count.bounds(importer.known.ranges)
     range.size = (bounds.low ?? -1) >= 0 ? count : count.value.map { Dim(max($0, 0)) } ?? Dim.max(count, 0)
     return [try importer.emit(range)]
@@ -76,7 +86,8 @@ extension OperatorTable {
     let count = try node.required(1)
     let depth =
       importer.type(count).dtype.isFloat
-      ? try importer.reals(count, "depth").map { Dim(Int(Int64(saturating: $0))) } : try importer.dims(count, "depth")
+      ? try importer.reals(count, "depth").map { Dim(Int(Int64(saturating: $0))) }
+      : try importer.sizes(count, "depth", of: node)
     guard depth.count == 1 else { throw TypeError("'depth' must be one number") }
     let valueType = importer.type(values)
     guard valueType.shape == [2] else { throw TypeError("'values' must be two numbers, found \(valueType)") }

@@ -39,6 +39,9 @@ extension OperatorTable {
     }
   }
 
+  /// More iterations than these are not written one after the other.
+  private static let unrolledLimit = 64
+
   /// Runs as often as `M` says while its condition holds; without a condition that can fail the number is known.
   static let loop: Translation = { (importer, node) throws(TypeError) in
     guard let body = try node.graph("body") else { throw TypeError("it needs 'body'") }
@@ -56,7 +59,13 @@ extension OperatorTable {
       region.isTrue(output: 0, orInput: 1) && (condition.map { importer.known.constant($0)?.double(0) == 1 } ?? true)
     if isEndless, let trips {
       operation.length = (trips.bounds(importer.known.ranges).low ?? -1) >= 0 ? trips : Dim.max(trips, 0)
-      return try importer.emitAll(operation, [nil, nil] + carried + captures.operands)
+      do throws(TypeError) {
+        return try importer.emitAll(operation, [nil, nil] + carried + captures.operands)
+      } catch {
+        // What grows from one iteration to the next has no type in a loop, but one in each of a few iterations.
+        guard let count = trips.value, (1...unrolledLimit).contains(count) else { throw error }
+        return try importer.unrolled(body, count, carried)
+      }
     }
     if region.graph.outputs.count - 1 > carried.count {
       guard let limit else {
@@ -113,5 +122,31 @@ extension OperatorTable {
       row.output("y\(number)", result)
     }
     return try importer.emitAll(Scan(row.graph, carried: 0, inputs: values.count), values + captures.operands)
+  }
+}
+
+extension GraphImporter {
+  /// The iterations of a loop one after the other: the carried values after the last one, and what each stacks.
+  fileprivate mutating func unrolled(
+    _ body: GraphProto, _ count: Int, _ carried: [ValueID]
+  ) throws(TypeError) -> [ValueID?] {
+    guard let yes = Tensor(.bool, [], integers: [1]) else { throw TypeError("out of memory") }
+    var values = carried
+    var stacked: [[ValueID]] = []
+    for iteration in 0..<count {
+      let inputs = [try number(iteration), try constant(yes)] + values
+      let results = try inline(body, inputs: inputs).compactMap { $0 }
+      guard results.count > carried.count else {
+        throw TypeError("the body gives \(results.count) results for \(carried.count) carried values")
+      }
+      values = Array(results[1...carried.count])
+      let rows = results[(carried.count + 1)...]
+      if stacked.isEmpty { stacked = rows.map { _ in [] } }
+      guard rows.count == stacked.count else { throw TypeError("a result of the body is missing") }
+      for (place, row) in rows.enumerated() { stacked[place].append(try emit(Unsqueeze(axes: [0]), row)) }
+    }
+    var results: [ValueID?] = values
+    for rows in stacked { results += try emitAll(Concat(axis: 0), rows) }
+    return results
   }
 }

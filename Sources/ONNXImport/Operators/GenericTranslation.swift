@@ -11,6 +11,19 @@ extension OperatorTable {
     { (importer, node) throws(TypeError) in try translate(type.init(), &importer, &node) }
   }
 
+  /// An operator that takes some integers in f64 only, as an operator of floats.
+  static func inDouble(
+    _ type: any Operation.Type, _ types: Set<DType> = [.i32, .i64, .u32, .u64]
+  ) -> Translation {
+    { (importer, node) throws(TypeError) in
+      let dtype = importer.type(try node.required(0)).dtype
+      guard types.contains(dtype) else { return try translate(type.init(), &importer, &node) }
+      node.operands[0] = try importer.emit(Cast(to: .f64), node.operands[0])
+      let wide = try translate(type.init(), &importer, &node)
+      return [try importer.emit(Cast(to: dtype), wide.first ?? nil)]
+    }
+  }
+
   /// Fills an operator with the node's attributes and emits it.
   ///
   /// - Parameter operands: the operator's operands where they are not the node's.
@@ -34,7 +47,7 @@ extension OperatorTable {
           operands.append(operand)
         } else if let attribute = attributes.first(where: { $0.name.lowercased() == name.lowercased() }) {
           guard let operand else { continue }
-          try operation.setAttribute(attribute.name, try knownValue(of: operand, for: attribute, importer))
+          try operation.setAttribute(attribute.name, try knownValue(of: operand, for: attribute, &importer, node))
         } else if operand != nil {
           throw TypeError("its operand '\(name)' is not supported")
         }
@@ -67,7 +80,7 @@ extension OperatorTable {
 
   /// The value of an operand that is an attribute here.
   private static func knownValue(
-    of operand: ValueID, for attribute: AttributeDescription, _ importer: GraphImporter
+    of operand: ValueID, for attribute: AttributeDescription, _ importer: inout GraphImporter, _ node: NodeReader
   ) throws(TypeError) -> AttributeValue {
     let type = importer.type(operand)
     let isList = attribute.kind.hasPrefix("a list")
@@ -79,7 +92,10 @@ extension OperatorTable {
       let numbers = try importer.reals(operand, attribute.name).map { Int($0) }
       return numbers.count == 1 && !isList ? .bool(numbers[0] != 0) : .ints(numbers)
     }
-    let dims = try importer.dims(operand, attribute.name)
+    // Sizes may be found while the model runs, other integers may not.
+    let isSize = attribute.kind.contains("size")
+    let dims =
+      isSize ? try importer.sizes(operand, attribute.name, of: node) : try importer.dims(operand, attribute.name)
     return dims.count == 1 && !isList ? .dim(dims[0]) : .dims(dims)
   }
 }

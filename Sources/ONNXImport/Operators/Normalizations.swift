@@ -19,7 +19,25 @@ extension OperatorTable {
     if node.version < 14, (1..<5).contains(where: { node.wants($0) }) {
       throw TypeError("its training results are read, which is not supported before operator set 14")
     }
-    return try importer.emitAll(operation, node.operands)
+    // Since operator set 14 data and statistics may have types of their own; the widest one serves all.
+    let types = node.operands.compactMap { $0.map { importer.type($0).dtype } }
+    guard let widest = types.max(by: { $0.bits < $1.bits }), let first = types.first, Set(types).count > 1 else {
+      return try importer.emitAll(operation, node.operands)
+    }
+    let wide = try node.operands.map { operand throws(TypeError) in
+      try operand.map { operand throws(TypeError) in try importer.emit(Cast(to: widest), operand) }
+    }
+    let statistics = types[types.count - 1]
+    return try importer.emitAll(operation, wide).enumerated().map { place, result throws(TypeError) in
+      try importer.emit(Cast(to: place == 0 ? first : statistics), result)
+    }
+  }
+
+  /// Before operator set 16 a region's corners are not moved by half an element.
+  static let roiAlign: Translation = { (importer, node) throws(TypeError) in
+    var operation = RoiAlign()
+    if node.version < 16 { operation.coordinates = "output_half_pixel" }
+    return try translate(operation, &importer, &node)
   }
 
   /// Before operator set 21 scale and bias are for each group, later for each channel.

@@ -16,16 +16,20 @@ enum OperatorTable {
   /// Operators of the default domain that need translation, by name.
   private static let translations: [String: Translation] = [
     "Add": legacyBroadcast(Add()),
+    "AffineGrid": affineGrid,
     "And": legacyBroadcast(And()),
     "BatchNormalization": batchNormalization,
     "BitShift": bitShift,
     "Cast": cast,
+    "CastLike": castLike,
     "Clip": clip,
+    "Col2Im": col2Im,
     "Compress": compress,
     "Concat": concat,
     "Constant": constant,
     "ConstantOfShape": constantOfShape,
     "DFT": dft,
+    "DequantizeLinear": dequantizeLinear,
     "Div": legacyBroadcast(Div()),
     "Dropout": dropout,
     "Equal": legacyBroadcast(Equal()),
@@ -47,11 +51,16 @@ enum OperatorTable {
     "PRelu": prelu,
     "Pad": pad,
     "Pow": legacyBroadcast(Pow()),
+    "QuantizeLinear": quantizeLinear,
     "Range": range,
+    "ReduceLogSum": inDouble(ReduceLogSum.self),
+    "ReduceLogSumExp": inDouble(ReduceLogSumExp.self),
     "Reshape": reshape,
     "Resize": resize,
+    "RoiAlign": roiAlign,
     "Scan": scan,
     "Scatter": generic(ScatterElements.self),
+    "Shrink": inDouble(Shrink.self, [.u64]),
     "Slice": slice,
     "Softmax": softmaxLike(Softmax.self),
     "SpaceToDepth": spaceToDepth,
@@ -60,16 +69,15 @@ enum OperatorTable {
     "Sub": legacyBroadcast(Sub()),
     "Tile": tile,
     "TopK": topK,
+    "Upsample": upsample,
     "Xor": legacyBroadcast(Xor()),
   ]
 
   /// The names of ONNX's operands where some of them are attributes here.
   static let operandNames: [String: [String]] = {
     var names = [
-      "AffineGrid": ["theta", "size"],
       "BlackmanWindow": ["size"],
       "CenterCropPad": ["input_data", "shape"],
-      "Col2Im": ["input", "image_shape", "block_shape"],
       "CumProd": ["x", "axis"],
       "CumSum": ["x", "axis"],
       "DFT": ["input", "dft_length", "axis"],
@@ -86,7 +94,6 @@ enum OperatorTable {
       "Squeeze": ["data", "axes"],
       "Trilu": ["input", "k"],
       "Unsqueeze": ["data", "axes"],
-      "Upsample": ["X", "scales"],
     ]
     for reduction in OperatorRegistry.all.map({ $0.name }) where reduction.hasPrefix("Reduce") {
       names[reduction] = ["data", "axes"]
@@ -107,6 +114,7 @@ enum OperatorTable {
     switch domain {
     case "": translations[name] ?? OperatorRegistry.operation(named: name, domain: domain).map { generic($0) }
     case "ai.onnx.preview" where name == "FlexAttention": flexAttention
+    case "com.microsoft": microsoft[name] ?? OperatorRegistry.operation(named: name, domain: domain).map { generic($0) }
     case "ai.onnx.preview.training": OperatorRegistry.operation(named: name, domain: domain).map { optimizer($0) }
     default: OperatorRegistry.operation(named: name, domain: domain).map { generic($0) }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slice, Range, Reshape and Expand whose operands are computed while the model runs.
+// Slice, Range, Reshape, Squeeze and Expand whose operands are computed while the model runs.
 
 import GraphIR
 import GraphOps
@@ -39,22 +39,33 @@ extension OperatorTable {
   }
 
   /// Numbers at equal distances whose count only a run tells.
+  ///
+  /// - Parameter step: the distance where it is a known integer, which lets the count be bounded.
   static func runtimeRange(
-    _ importer: inout GraphImporter, _ node: NodeReader, step: Int
+    _ importer: inout GraphImporter, _ operands: [ValueID], step: Int?
   ) throws(TypeError) -> [ValueID?] {
-    let (start, limit) = (try node.required(0), try node.required(1))
-    let dtype = importer.type(start).dtype
-    let reach =
-      step > 0
-      ? importer.bounds(of: limit) - importer.bounds(of: start)
-      : importer.bounds(of: start) - importer.bounds(of: limit)
-    let ends = [try importer.wide(start), try importer.wide(limit)]
-    let count = try importer.stepCount(ends[0], ends[1], step)
-    let most = reach.high.map { Dim.ceilDiv(Dim.larger(0, $0), Dim(abs(step))) }
+    let dtype = importer.type(operands[0]).dtype
+    let scalars = try operands.map { id throws(TypeError) in
+      let scalar = try importer.emit(Reshape(shape: []), id)
+      return try importer.emit(Cast(to: dtype.isFloat ? .f64 : .i64), scalar)
+    }
+    let (start, limit, delta) = (scalars[0], scalars[1], scalars[2])
+    var most: Dim?
+    let count: ValueID
+    if let step {
+      guard step != 0, step > .min else { throw TypeError("'delta' must not be \(step)") }
+      let ends = [importer.bounds(of: operands[0]), importer.bounds(of: operands[1])]
+      let reach = step > 0 ? ends[1] - ends[0] : ends[0] - ends[1]
+      most = reach.high.map { Dim.ceilDiv(Dim.larger(0, $0), Dim(abs(step))) }
+      count = try importer.stepCount(start, limit, step)
+    } else {
+      count = try importer.stepCount(start, limit, by: delta, isFloat: dtype.isFloat)
+    }
     let bound = try importer.room(most, "the number of elements of 'Range'", near: "range")
     let size = try importer.runtimeSize(count, near: "range", atMost: bound)
-    let steps = try importer.emit(Mul(), try importer.emit(NumberRange(count: size, .i64)), try importer.number(step))
-    return [try importer.emit(Cast(to: dtype), try importer.emit(Add(), ends[0], steps))]
+    let places = try importer.emit(NumberRange(count: size, dtype.isFloat ? .f64 : .i64))
+    let moved = try importer.emit(Add(), start, try importer.emit(Mul(), places, delta))
+    return [try importer.emit(Cast(to: dtype), moved)]
   }
 
   /// Sizes of which some are computed have as many elements as the data, which bounds each.
@@ -112,10 +123,26 @@ extension OperatorTable {
 }
 
 extension GraphImporter {
-  /// A value of one integer as an i64 scalar.
-  fileprivate mutating func wide(_ value: ValueID) throws(TypeError) -> ValueID {
-    guard type(value).elementCount == 1 else { throw TypeError("\(type(value)) is not one number") }
-    return try emit(Cast(to: .i64), try emit(Reshape(shape: []), value))
+  /// How many steps of a computed width there are from `start` to before `end`: max(0, ⌈(end - start) / step⌉), or -1,
+  /// which no size can be, where steps of 0 or what is no number lead nowhere.
+  fileprivate mutating func stepCount(
+    _ start: ValueID, _ end: ValueID, by step: ValueID, isFloat: Bool
+  ) throws(TypeError) -> ValueID {
+    let (zero, none) = (try number(0), try number(-1))
+    if isFloat {
+      let steps = try emit(Ceil(), try emit(Div(), try emit(Sub(), end, start), step))
+      let least = try emit(Max(), try emit(Cast(to: .i64), steps), zero)
+      let distance = try emit(Abs(), steps)
+      // Beyond this integers are not exact; not a number is not below it.
+      let isFinite = try emit(Less(), distance, try emit(ConstantOfShape([], 0x1p53, .f64)))
+      return try emit(Where(), isFinite, least, none)
+    }
+    let isUp = try emit(Greater(), step, zero)
+    let distance = try emit(Where(), isUp, try emit(Sub(), end, start), try emit(Sub(), start, end))
+    let width = try emit(Max(), try emit(Abs(), step), try number(1))
+    let rest = try emit(Sub(), width, try number(1))
+    let count = try emit(Div(), try emit(Add(), try emit(Max(), distance, zero), rest), width)
+    return try emit(Where(), try emit(Equal(), step, zero), none, count)
   }
 
   /// A slice along one axis; its ends count from the axis' end where they are negative, and are clamped to it.

@@ -16,6 +16,9 @@ extension OperatorTable {
     if let sizes = try node.ints("split") {
       split.split = sizes.map { Dim($0) }
     } else if let sizes = node.operand(1) {
+      if importer.session.findsSizes, importer.known.dims(sizes) == nil {
+        return try runtimeSplit(&importer, try node.required(0), sizes, axis: split.axis)
+      }
       split.split = try importer.dims(sizes, "split")
     }
     let count = try node.int("num_outputs")
@@ -137,22 +140,5 @@ extension OperatorTable {
       operation.axis = 1
       return [try importer.emit(Reshape(exactly: shape), try importer.emit(operation, flat))]
     }
-  }
-
-  /// Sizes or factors as operands, either of which may be an empty list. Operator set 10 knows no modes of coordinates.
-  static let resize: Translation = { (importer, node) throws(TypeError) in
-    let isFirst = node.version < 11
-    var resize = Resize()
-    if isFirst { try resize.setAttribute("coordinate_transformation_mode", .string("asymmetric")) }
-    if isFirst { try resize.setAttribute("nearest_mode", .string("floor")) }
-    let names = isFirst ? ["scales"] : ["roi", "scales", "sizes"]
-    for (number, name) in names.enumerated() {
-      guard let operand = node.operand(number + 1), importer.type(operand).elementCount != 0 else { continue }
-      // Only one mode of coordinates reads it.
-      if name == "roi", !node.hasText("coordinate_transformation_mode", "tf_crop_and_resize") { continue }
-      try resize.setAttribute(
-        name, name == "sizes" ? .dims(try importer.dims(operand, name)) : .floats(try importer.reals(operand, name)))
-    }
-    return try translate(resize, &importer, &node, operands: [try node.required(0)])
   }
 }
