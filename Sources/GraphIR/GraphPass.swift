@@ -43,16 +43,21 @@ package struct PassContext: Sendable {
 }
 
 extension GraphPass {
-  /// Runs passes in order, verifying after each; a broken graph is our fault and names the pass.
+  /// Runs passes in order, verifying after each; a broken graph is our fault and names the pass. Each is timed by its
+  /// name, with its number when it runs more than once.
   package static func run(
     _ passes: [GraphPass], on graph: Graph, _ context: inout PassContext,
     observe: (GraphPass, Graph) -> Void = { _, _ in }
   ) throws -> Graph {
     var graph = graph
-    for pass in passes {
+    for (place, pass) in passes.enumerated() {
       context.passName = pass.name
-      graph = try pass.run(graph, &context)
-      let findings = verify(graph)
+      var name: String {
+        let before = passes[..<place].count { $0.name == pass.name }
+        return before == 0 ? pass.name : "\(pass.name) \(before + 1)"
+      }
+      graph = try timed(name) { try pass.run(graph, &context) }
+      let findings = timed("verify graph") { verify(graph) }
       if let first = findings.first {
         throw InternalError("pass '\(pass.name)' broke the graph: \(first) (\(findings.count) findings)")
       }

@@ -21,7 +21,8 @@ package final class KernelCompiler: Sendable {
 
   /// The kernels as functions in this process, in order; equal kernels share their code.
   package func load(_ kernels: [Kernel]) throws -> LoadedKernels {
-    try LoadedKernels(compile(kernels))
+    let codes = try compile(kernels)
+    return try timed("place code") { try LoadedKernels(codes) }
   }
 
   /// An ELF relocatable object that defines a global function per kernel and needs no other symbol.
@@ -47,34 +48,44 @@ package final class KernelCompiler: Sendable {
 
   /// The kernels' machine code, in order.
   package func compile(_ kernels: [Kernel]) throws -> [MachineCode] {
-    let keys = kernels.map { KernelKey($0, target) }
+    let keys = timed("hash kernels") { kernels.map { KernelKey($0, target) } }
     var found: [KernelKey: MachineCode] = [:]
     var missing: [(key: KernelKey, kernel: Kernel)] = []
     var wanted: Set<KernelKey> = []
-    for (key, kernel) in zip(keys, kernels) where wanted.insert(key).inserted {
-      if let code = cache.find(key) { found[key] = code } else { missing.append((key, kernel)) }
+    timed("look in cache") {
+      for (key, kernel) in zip(keys, kernels) where wanted.insert(key).inserted {
+        if let code = cache.find(key) { found[key] = code } else { missing.append((key, kernel)) }
+      }
     }
+    PhaseTimes.count("distinct kernels", wanted.count)
+    PhaseTimes.count("cache hits", found.count)
+    PhaseTimes.count("cache misses", missing.count)
     if !missing.isEmpty {
-      try LLVMLibrary.load()
+      try timed("load LLVM") { () throws(DiagnosticsError) in try LLVMLibrary.load() }
       let results = Mutex<[Int: Result<MachineCode, any Error>]>([:])
       let jobs = missing
       let next = Atomic<Int>(0)
-      WorkerThreads.run(min(threads, jobs.count)) {
-        // One code generator a thread: LLVM's objects are not shared.
-        let generator = Result { try CodeGenerator(self.target) }
-        while true {
-          let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-          guard index < jobs.count else { return }
-          let result = Result { try Self.compile(jobs[index].kernel, self.target, try generator.get()) }
-          results.withLock { $0[index] = result }
+      PhaseTimes.count("compile jobs", min(threads, jobs.count))
+      timed("generate code") {
+        let times = PhaseTimes.workerScope
+        @Sendable func work() {
+          // One code generator a thread: LLVM's objects are not shared.
+          let generator = Result { try timed("prepare") { try CodeGenerator(self.target) } }
+          while true {
+            let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+            guard index < jobs.count else { return }
+            let result = Result { try Self.compile(jobs[index].kernel, self.target, try generator.get()) }
+            results.withLock { $0[index] = result }
+          }
         }
+        WorkerThreads.run(min(threads, jobs.count)) { if let times { times.run(work) } else { work() } }
       }
       for (index, job) in missing.enumerated() {
         guard let result = results.withLock({ $0[index] }) else {
           throw InternalError("kernel '\(job.kernel.name)' was not compiled")
         }
         let code = try result.get()
-        cache.insert(code, job.key)
+        timed("write cache") { cache.insert(code, job.key) }
         found[job.key] = code
       }
     }
@@ -88,19 +99,21 @@ package final class KernelCompiler: Sendable {
   {
     let module = try module(kernel, target)
     try generator.optimize(module)
-    let object = try generator.emit(module, .object)
+    let object = try timed("LLVM code generation") { try generator.emit(module, .object) }
     do {
-      return try MachineCode(object: object, function: functionName)
+      return try timed("resolve references") { () throws(InternalError) in
+        try MachineCode(object: object, function: functionName)
+      }
     } catch {
       throw InternalError("kernel '\(kernel.name)': \(error.message)")
     }
   }
 
   private static func module(_ kernel: Kernel, _ target: TargetDescription) throws -> Module {
-    let faults = KernelVerifier.verify(kernel).filter { $0.severity == .error }
+    let faults = timed("verify kernel") { KernelVerifier.verify(kernel).filter { $0.severity == .error } }
     if let fault = faults.first { throw InternalError("kernel '\(kernel.name)' is malformed: \(fault.message)") }
     let module = try Module(name: kernel.name)
-    try KernelEmitter.emit(kernel, as: functionName, into: module, target)
+    try timed("emit LLVM IR") { try KernelEmitter.emit(kernel, as: functionName, into: module, target) }
     return module
   }
 }

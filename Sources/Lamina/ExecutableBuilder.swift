@@ -17,25 +17,29 @@ package func buildFile(
   var lowered = try CompiledModel.lower(graph, options)
   lowered.plan.metadata.append(Plan.Metadata("target", options.target.name))
   let compiler = KernelCompiler(target: options.target, threads: options.jobs)
-  let object = try compiler.object(lowered.kernels, names: lowered.plan.kernels)
+  let object = try timed("compile") { try compiler.object(lowered.kernels, names: lowered.plan.kernels) }
   // Packed weights are made one by one; those that stay as they are are written from where they were loaded.
   var storages: [TensorStorage] = []
   var parts: [WeightsPart] = []
-  for constant in lowered.constants {
-    if constant.packing == nil {
-      parts.append(WeightsPart(offset: constant.offset, bytes: constant.tensor.bytes))
-      continue
+  try timed("pack weights") {
+    for constant in lowered.constants {
+      if constant.packing == nil {
+        parts.append(WeightsPart(offset: constant.offset, bytes: constant.tensor.bytes))
+        continue
+      }
+      guard let storage = TensorStorage(zeros: constant.byteCount) else {
+        throw DiagnosticsError("out-of-memory", "there is not enough memory for the weights")
+      }
+      let bytes = UnsafeMutableRawBufferPointer(rebasing: storage.bytes[0..<constant.byteCount])
+      constant.write(to: bytes)
+      storages.append(storage)
+      parts.append(WeightsPart(offset: constant.offset, bytes: UnsafeRawBufferPointer(bytes)))
     }
-    guard let storage = TensorStorage(zeros: constant.byteCount) else {
-      throw DiagnosticsError("out-of-memory", "there is not enough memory for the weights")
-    }
-    let bytes = UnsafeMutableRawBufferPointer(rebasing: storage.bytes[0..<constant.byteCount])
-    constant.write(to: bytes)
-    storages.append(storage)
-    parts.append(WeightsPart(offset: constant.offset, bytes: UnsafeRawBufferPointer(bytes)))
   }
   try withExtendedLifetime((storages, lowered.constants)) {
-    try ModelLinker(plan: lowered.plan, kernels: object, weights: parts).write(output, to: path, weights: place)
+    try timed("link") {
+      try ModelLinker(plan: lowered.plan, kernels: object, weights: parts).write(output, to: path, weights: place)
+    }
   }
   return lowered
 }

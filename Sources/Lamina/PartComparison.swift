@@ -87,7 +87,9 @@ package struct PartComparer {
     let inputs = part.inputs.compactMap { values[$0] }
     guard inputs.count == part.inputs.count else { throw InternalError("a value that '\(part.origin.path)' reads is gone") }
     let names = part.inputs.map(GraphPart.inputName)
-    let expected = try interpret(part.graph, inputs: Dictionary(zip(names, inputs), uniquingKeysWith: { first, _ in first }))
+    let expected = try timed("interpret") {
+      try interpret(part.graph, inputs: Dictionary(zip(names, inputs), uniquingKeysWith: { first, _ in first }))
+    }
     let actual = try CompiledModel(part.graph, options).run(inputs, threads: threads)
     var difference: PartDifference?
     for (id, result) in zip(part.outputs, actual) {

@@ -8,7 +8,7 @@ import TensorCore
 
 /// Reads an ONNX file as a graph. Everything that is wrong or unsupported is thrown in one go.
 package func importModel(_ path: String, _ options: ImportOptions = ImportOptions()) throws -> ImportedModel {
-  let file = try ONNXFile(path)
+  let file = try timed("read") { try ONNXFile(path) }
   var bound: Set<String> = []
   var assumesInside = false
   var isSpecialised = false
@@ -17,7 +17,7 @@ package func importModel(_ path: String, _ options: ImportOptions = ImportOption
     let session = ImportSession(
       file, options, bound: bound, assumesInside: assumesInside, isSpecialised: isSpecialised, findsSizes: findsSizes)
     var importer = GraphImporter(session, name: file.model.graph?.name ?? "")
-    let graph = importer.importMain()
+    let graph = timed("translate") { importer.importMain() }
     if !session.failed {
       return ImportedModel(
         graph: graph, parameters: importer.parameters, nodes: importer.nodes, warnings: session.warnings,

@@ -120,6 +120,39 @@ private let linear = "graphs/linear.graph"
     #expect(finished.json != nil, "\(finished.output)")
   }
 
+  /// Phases are a table on standard error, or part of the JSON; the second time code is found in the cache.
+  @Test func timingsAreShown() throws {
+    let folder = try TemporaryFolder()
+    let environment = ["LAMINA_CACHE=\(folder.file("cache"))"]
+    defer { try? FileManager.default.removeItem(atPath: folder.file("cache")) }
+    func timings(_ arguments: [String]) throws -> (phases: [String: Int], counts: [String: Int]) {
+      let finished = try Command.lamina(arguments + ["--timings", "--json"], environment: environment)
+      let times = try #require((finished.json as? [String: Any])?["timings"] as? [String: Any], "\(finished.error)")
+      let phases = try #require(times["phases"] as? [[String: Any]])
+      let names = phases.map { (($0["phase"] as? [String] ?? []).joined(separator: "/"), $0["times"] as? Int ?? 0) }
+      return (Dictionary(names, uniquingKeysWith: +), times["counts"] as? [String: Int] ?? [:])
+    }
+    let run = ["run", "graphs/two_layers.graph", "--random", "1"]
+    let (cold, coldCounts) = try timings(run)
+    let (calls, distinct) = (coldCounts["kernel calls"] ?? 0, coldCounts["distinct kernels"] ?? 0)
+    #expect(calls > 0 && distinct > 0 && distinct <= coldCounts["kernels"] ?? 0)
+    #expect(coldCounts["cache misses"] == distinct && coldCounts["cache hits"] == 0)
+    for phase in ["read", "resolve", "optimize/simplify 2", "lower/fuse", "compile/generate code/LLVM code generation"] {
+      #expect(cold[phase] ?? 0 > 0, "\(phase)")
+    }
+    #expect(cold["compile/generate code/LLVM code generation"] == distinct)
+    let (warm, warmCounts) = try timings(run)
+    #expect(warmCounts["cache hits"] == distinct && warmCounts["cache misses"] == 0)
+    #expect(warm["compile/generate code"] == nil)
+    for arguments in [["check", linear], ["plan", linear], ["bench", linear, "--seconds", "0.01"], ["compare", linear]] {
+      #expect(try timings(arguments).phases["resolve"] == 1, "\(arguments)")
+    }
+    let table = try Command.lamina(run + ["--timings"], environment: environment)
+    #expect(table.error.contains("optimize") && table.error.contains("total") && !table.output.contains("optimize"))
+    let plain = try Command.lamina(run, environment: environment)
+    #expect(plain.error.isEmpty && plain.output == table.output)
+  }
+
   @Test func errorsAsJSON() throws {
     let finished = try Command.lamina("run", "nothing.graph", "--json")
     #expect(finished.status == 1)
