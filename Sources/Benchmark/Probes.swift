@@ -27,6 +27,9 @@ package struct Peak: Sendable {
     (bandwidths.first { $0.bytes >= bytes } ?? bandwidths[bandwidths.count - 1]).read
   }
 
+  /// Those to show, one or two for each memory: sizes near where one level ends and the next begins are left out.
+  package var levels: [Bandwidth] { bandwidths.filter { $0.bytes != 1 << 20 && $0.bytes != 2 << 20 } }
+
   package func copy(_ bytes: Int) -> Double {
     (bandwidths.first { $0.bytes >= bytes } ?? bandwidths[bandwidths.count - 1]).copy
   }
