@@ -105,6 +105,28 @@ static void print_json_arena(struct program *program, const char *key, bool is_w
   }
 }
 
+/// The sizes with code of their own: a number for each dim, null where it may be any.
+static void print_json_variants(const struct program *program) {
+  const struct lamina_plan *plan = program->plan;
+  const struct lamina_variant *variants = (const struct lamina_variant *)(program->image + plan->variants.offset);
+  const uint32_t *indices = (const uint32_t *)(program->image + plan->indices.offset);
+  const struct lamina_expression *expressions =
+      (const struct lamina_expression *)(program->image + plan->expressions.offset);
+  printf("  \"fast\": [");
+  for (uint32_t i = 0; i < plan->variants.count; i++) {
+    printf(i ? ", {" : "{");
+    for (uint32_t k = 0; k < variants[i].dims.count; k++) {
+      const struct lamina_expression *size = &expressions[indices[variants[i].dims.first + k]];
+      if (k) printf(", ");
+      print_json_text(program, symbols(program)[k].name);
+      if (size->operation == LAMINA_LITERAL) printf(": %lld", (long long)size->right);
+      if (size->operation != LAMINA_LITERAL) printf(": null");
+    }
+    putchar('}');
+  }
+  printf("],\n");
+}
+
 void print_description(struct program *program, uint32_t threads) {
   const struct lamina_plan *plan = program->plan;
   printf("{\n  \"name\": ");
@@ -120,6 +142,7 @@ void print_description(struct program *program, uint32_t threads) {
     printf(": [%lld, %lld]", (long long)symbol->low, (long long)symbol->high);
   }
   printf("},\n");
+  print_json_variants(program);
   print_json_arena(program, "arena", false, threads);
   if (symbol_count(program)) print_json_arena(program, "arena_worst", true, threads);
   printf("  \"weights_bytes\": %llu,\n  \"weights_inside\": %s,\n", (unsigned long long)plan->weights_bytes,

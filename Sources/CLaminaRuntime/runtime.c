@@ -48,5 +48,6 @@ LAYOUT(lamina_buffer, 32);
 LAYOUT(lamina_reference, 16);
 LAYOUT(lamina_step, 64);
 LAYOUT(lamina_expression, 16);
-LAYOUT(lamina_plan, 136);
+LAYOUT(lamina_variant, 16);
+LAYOUT(lamina_plan, 144);
 LAYOUT(lamina_model, 56);

@@ -11,6 +11,8 @@ public struct Context: ~Copyable {
   var tables: Tables
   /// Set by `bind`; a failed `bind` leaves it false.
   private(set) var isBound = false
+  /// The steps that run for the bound sizes.
+  private(set) var running = 0..<0
   /// Inputs and outputs that have no memory yet.
   var missing = 0
   private(set) var scratchStride = 0
@@ -58,6 +60,7 @@ public struct Context: ~Copyable {
       throw RuntimeError(LAMINA_BAD_DIM)
     }
     try image.evaluate(dims, into: tables.values)
+    running = steps(for: dims)
     try bindPorts()
     let bufferBytes = try placeBuffers()
     let parts = try bindSteps(limit: allowedThreads(threads))
@@ -88,6 +91,20 @@ public struct Context: ~Copyable {
     return cores == 1 ? 1 : wanted
   }
 
+  /// The steps of the first variant that is for these sizes, else the general ones.
+  private func steps(for dims: UnsafeBufferPointer<Int64>) -> Range<Int> {
+    let image = model.image
+    for variant in image.variants {
+      var fits = true
+      for position in 0..<Int(variant.dims.count) {
+        let expression = Int(image.indices[Int(variant.dims.first) &+ position])
+        if tables.values[expression] != dims[position] { fits = false }
+      }
+      if fits { return Int(variant.first_step)..<Int(variant.first_step) &+ Int(variant.step_count) }
+    }
+    return image.generalSteps
+  }
+
   private mutating func bindPorts() throws(RuntimeError) {
     let image = model.image
     var index = 0
@@ -101,12 +118,17 @@ public struct Context: ~Copyable {
     }
   }
 
-  /// Offsets of all buffers; returns the bytes up to the end of the highest.
+  /// Offsets of all buffers that steps use; returns the bytes up to the end of the highest.
   private mutating func placeBuffers() throws(RuntimeError) -> Int {
     let image = model.image
     var total: Int64 = 0
     var index = 0
     for buffer in image.buffers {
+      if !running.contains(Int(buffer.first_step)) {
+        (tables.bufferOffsets[index], tables.bufferEnds[index]) = (0, 0)
+        index &+= 1
+        continue
+      }
       var offset: Int64 = 0
       for other in image.indices[Int(buffer.below.first)..<Int(buffer.below.first) + Int(buffer.below.count)] {
         offset = max(offset, tables.bufferEnds[Int(other)])
@@ -129,13 +151,13 @@ public struct Context: ~Copyable {
   private mutating func bindSteps(limit: Int) throws(RuntimeError) -> Int {
     let image = model.image
     var most = 1
-    var index = 0
     var scratchBytes: Int64 = 0
     parallelNanoseconds = 0
     partLimit = limit
     // How often a step runs, by the loops around it, and where the outermost of these ends.
     var (repeats, loopEnd): (UInt64, Int) = (1, 0)
-    for step in image.steps {
+    for index in running {
+      let step = image.steps[index]
       let scratch = tables.values[Int(step.scratch)]
       guard scratch >= 0, scratch <= LAMINA_MAX_BYTES else { throw RuntimeError(LAMINA_BAD_SIZE) }
       scratchBytes = max(scratchBytes, scratch)
@@ -158,7 +180,6 @@ public struct Context: ~Copyable {
         parallelNanoseconds = min(parallelNanoseconds &+ work, 1 << 62)
       }
       most = max(most, parts)
-      index &+= 1
     }
     partLimit = most
     scratchStride = (Int(scratchBytes) &+ 127) & ~127
@@ -194,12 +215,15 @@ public struct Context: ~Copyable {
     }
     for position in Int(symbol.references.first)..<Int(symbol.references.first) &+ Int(symbol.references.count) {
       let index = Int(indices[position])
+      // Nothing is there for steps that do not run.
+      if tables.limits[index] < 0 { continue }
       let offset = tables.values[Int(image.references[index].offset)]
       guard offset >= 0, offset <= tables.limits[index] else { throw RuntimeError(LAMINA_BAD_SIZE) }
       tables.pointers[index] = tables.bases[index]?.advanced(by: Int(offset))
     }
     for position in Int(symbol.steps.first)..<Int(symbol.steps.first) &+ Int(symbol.steps.count) {
-      try sizeStep(Int(indices[position]))
+      let step = Int(indices[position])
+      if running.contains(step) { try sizeStep(step) }
     }
   }
 
@@ -211,8 +235,19 @@ public struct Context: ~Copyable {
 
   private mutating func bindReferences() throws(RuntimeError) {
     let image = model.image
-    var index = 0
-    for reference in image.references {
+    for index in 0..<image.references.count {
+      (tables.bases[index], tables.limits[index], tables.pointers[index]) = (nil, -1, nil)
+    }
+    for step in running {
+      let references = image.steps[step].references
+      try bindReferences(Int(references.first)..<Int(references.first) &+ Int(references.count))
+    }
+  }
+
+  private func bindReferences(_ range: Range<Int>) throws(RuntimeError) {
+    let image = model.image
+    for index in range {
+      let reference = image.references[index]
       let offset = tables.values[Int(reference.offset)]
       let target = Int(reference.index)
       let (base, byteCount): (UnsafeMutableRawPointer?, Int64)
@@ -231,7 +266,6 @@ public struct Context: ~Copyable {
       tables.bases[index] = base
       tables.limits[index] = byteCount
       tables.pointers[index] = base?.advanced(by: Int(offset))
-      index &+= 1
     }
   }
 }

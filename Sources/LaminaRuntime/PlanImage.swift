@@ -26,10 +26,14 @@ public struct PlanImage: @unchecked Sendable {
   public var constants: UnsafeBufferPointer<lamina_constant> { table(header.constants) }
   public var buffers: UnsafeBufferPointer<lamina_buffer> { table(header.buffers) }
   public var steps: UnsafeBufferPointer<lamina_step> { table(header.steps) }
+  public var variants: UnsafeBufferPointer<lamina_variant> { table(header.variants) }
   public var kernels: UnsafeBufferPointer<lamina_span> { table(header.kernels) }
   var expressions: UnsafeBufferPointer<lamina_expression> { table(header.expressions) }
   var references: UnsafeBufferPointer<lamina_reference> { table(header.references) }
   var indices: UnsafeBufferPointer<UInt32> { table(header.indices) }
+
+  /// The steps that run for any sizes.
+  var generalSteps: Range<Int> { 0..<(variants.isEmpty ? steps.count : Int(variants[0].first_step)) }
 
   func table<Element>(_ span: lamina_span) -> UnsafeBufferPointer<Element> {
     UnsafeBufferPointer(

@@ -24,6 +24,7 @@ extension Context {
     }
     for position in tables.patchStarts[port]..<tables.patchStarts[port &+ 1] {
       let reference = Int(tables.patches[Int(position)])
+      if tables.limits[reference] < 0 { continue }
       let offset = tables.values[Int(model.image.references[reference].offset)]
       tables.bases[reference] = data
       tables.pointers[reference] = data?.advanced(by: Int(offset))
@@ -90,7 +91,7 @@ extension Context {
     clock.start(stepCount)
     let outcome: Result<Void, RuntimeError>
     do throws(RuntimeError) {
-      try run(0, stepCount, threads, &clock)
+      try run(running.lowerBound, running.upperBound, threads, &clock)
       outcome = .success(())
     } catch {
       outcome = .failure(error)

@@ -23,9 +23,10 @@ extension PlanImage {
       && holdsTable(header.expressions, lamina_expression.self, byteCount)
       && holdsTable(header.references, lamina_reference.self, byteCount)
       && holdsTable(header.indices, UInt32.self, byteCount)
+      && holdsTable(header.variants, lamina_variant.self, byteCount)
     // The tables' own bounds come first: what follows reads them.
     guard isWhole, verifyExpressions(), verifyNames(byteCount), verifyPorts(byteCount), verifyBuffers(byteCount),
-      verifySteps(byteCount), verifySymbols(), verifyNesting(0, steps.count, depth: 0)
+      verifySteps(byteCount), verifySymbols(), verifyVariants()
     else { throw RuntimeError(LAMINA_BAD_IMAGE) }
   }
 
@@ -156,6 +157,23 @@ extension PlanImage {
       index &+= 1
     }
     return true
+  }
+
+  /// Whether variants' steps follow one another to the end, with a size for each symbol that the caller binds.
+  private func verifyVariants() -> Bool {
+    var end = variants.isEmpty ? steps.count : Int(variants[0].first_step)
+    guard end <= steps.count, verifyNesting(0, end, depth: 0) else { return false }
+    var listed = 0
+    for variant in variants {
+      listed &+= Int(variant.dims.count)
+      guard Int(variant.first_step) == end, Int(variant.step_count) <= steps.count &- end,
+        Int(variant.dims.count) == callerSymbolCount, listed <= indices.count,
+        holds(variant.dims, below: expressions.count),
+        verifyNesting(end, end &+ Int(variant.step_count), depth: 0)
+      else { return false }
+      end &+= Int(variant.step_count)
+    }
+    return end == steps.count
   }
 
   /// Whether loops and branches end within what holds them, nested no deeper than a run follows.

@@ -9,9 +9,17 @@ import TensorCore
 
 extension Plan {
   /// Fills in `below` of every buffer, from sizes and lifetimes. Buffers whose sizes depend on symbols are ordered by
-  /// what is best over a few bindings of the symbols and stay apart for all of them.
+  /// what is best over a few bindings of the symbols and stay apart for all of them. Each variant's buffers are placed
+  /// for themselves.
   package mutating func placeBuffers() {
-    guard !buffers.isEmpty else { return }
+    for range in [generalSteps] + variants.indices.map({ steps(ofVariant: $0) }) {
+      placeBuffers(buffers.indices.filter { variants.isEmpty || range.contains(buffers[$0].firstStep) })
+    }
+  }
+
+  private mutating func placeBuffers(_ numbers: [Int]) {
+    guard !numbers.isEmpty else { return }
+    let buffers = numbers.map { self.buffers[$0] }
     var samples: [[Int]] = []
     for dims in sampleDims {
       let sizes = buffers.map { buffer -> Int? in
@@ -25,11 +33,11 @@ extension Plan {
     if samples.isEmpty { samples = [Array(repeating: Plan.alignment, count: buffers.count)] }
     var placement = BufferPlacement(buffers: buffers, samples: samples)
     let below = placement.solve()
-    for index in buffers.indices { buffers[index].below = below[index] }
+    for (index, number) in numbers.enumerated() { self.buffers[number].below = below[index].map { numbers[$0] } }
   }
 
-  /// A few bindings of the symbols: all high, all low, all in the middle, and each alone high. Open ends are cut, so
-  /// that sizes stay in range.
+  /// A few bindings of the symbols: all high, all low, all in the middle, each alone high, and those of the variants.
+  /// Open ends are cut, so that sizes stay in range.
   package var sampleDims: [[String: Int]] {
     func high(_ symbol: Symbol) -> Int { max(symbol.range.lowerBound, min(symbol.range.upperBound, 4096)) }
     func low(_ symbol: Symbol) -> Int { symbol.range.lowerBound }
@@ -41,7 +49,7 @@ extension Plan {
     if symbols.count > 1 {
       for symbol in symbols.prefix(4) { bindings.append(binding { $0.name == symbol.name ? high($0) : low($0) }) }
     }
-    return bindings
+    return bindings + variants.map { variant in binding { variant.sizes[$0.name] ?? low($0) } }
   }
 }
 

@@ -21,12 +21,14 @@ package struct Plan: Hashable, Sendable {
   package var buffers: [Buffer]
   /// Symbol names of the kernels that steps call.
   package var kernels: [String]
+  /// What runs for any sizes, then the steps of each of `variants`.
   package var steps: [Step]
+  package var variants: [Variant]
 
   package init(
     name: String, metadata: [Metadata] = [], symbols: [Symbol] = [], inputs: [Port] = [], outputs: [Port] = [],
     constants: [Constant] = [], weightsByteCount: Int = 0, buffers: [Buffer] = [], kernels: [String] = [],
-    steps: [Step] = []
+    steps: [Step] = [], variants: [Variant] = []
   ) {
     self.name = name
     self.metadata = metadata
@@ -38,6 +40,7 @@ package struct Plan: Hashable, Sendable {
     self.buffers = buffers
     self.kernels = kernels
     self.steps = steps
+    self.variants = variants
   }
 }
 
@@ -73,6 +76,35 @@ extension Plan {
 
   /// The symbols that the caller binds.
   package var callerSymbols: ArraySlice<Symbol> { symbols.prefix { $0.bound == nil } }
+
+  /// Steps of their own for some values of the symbols that the caller binds.
+  package struct Variant: Hashable, Sendable {
+    /// The values; symbols that are not named may have any.
+    package var sizes: [String: Int]
+    /// Its steps begin here and end where the next variant's begin, or with the plan's.
+    package var firstStep: Int
+
+    package init(_ sizes: [String: Int], firstStep: Int) {
+      self.sizes = sizes
+      self.firstStep = firstStep
+    }
+  }
+
+  /// The steps that run for any sizes.
+  package var generalSteps: Range<Int> { 0..<max(0, min(variants.first?.firstStep ?? steps.count, steps.count)) }
+
+  /// The steps of a variant.
+  package func steps(ofVariant number: Int) -> Range<Int> {
+    let first = max(0, min(variants[number].firstStep, steps.count))
+    let end = number + 1 < variants.count ? variants[number + 1].firstStep : steps.count
+    return first..<max(first, min(end, steps.count))
+  }
+
+  /// The steps that run for these sizes: those of the first variant that has them, else the general ones.
+  package func steps(for dims: [String: Int]) -> Range<Int> {
+    let fitting = variants.firstIndex { variant in variant.sizes.allSatisfy { dims[$0.key] == $0.value } }
+    return fitting.map { steps(ofVariant: $0) } ?? generalSteps
+  }
 
   /// An input or output: row-major, contiguous, in memory that the caller owns.
   package struct Port: Hashable, Sendable {

@@ -63,6 +63,12 @@ private struct PlanImageWriter {
     let kernels = plan.kernels.map { span($0) }
     var references: [lamina_reference] = []
     let steps = plan.steps.map { step($0, &references) }
+    let variants = plan.variants.enumerated().map { number, variant in
+      let range = plan.steps(ofVariant: number)
+      return lamina_variant(
+        dims: list(plan.callerSymbols.map { expression(variant.sizes[$0.name].map { Dim($0) } ?? Dim(symbol: $0.name)) }),
+        first_step: UInt32(clamping: range.lowerBound), step_count: UInt32(clamping: range.count))
+    }
     let symbols = self.symbols(references, steps)
 
     var body = Body()
@@ -85,6 +91,7 @@ private struct PlanImageWriter {
     header.expressions = body.append(expressions)
     header.references = body.append(references)
     header.indices = body.append(indices)
+    header.variants = body.append(variants)
     guard body.bytes.count < Int(Int32.max) else {
       throw DiagnosticsError("plan-too-large", "the plan image has \(body.bytes.count) bytes, expected less than 2 GB")
     }

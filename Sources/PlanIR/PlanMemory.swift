@@ -28,12 +28,14 @@ extension Plan {
   }
 
   /// The offset and size in bytes of every buffer, and the bytes that hold them all; nil when a size is unbound,
-  /// negative or out of range, or the placement has a cycle.
+  /// negative or out of range, or the placement has a cycle. Buffers of steps that do not run for these sizes have no
+  /// bytes.
   package func layout(_ dims: [String: Int]) -> (places: [(offset: Int, byteCount: Int)], byteCount: Int)? {
     guard let order = bufferOrder else { return nil }
     var places = Array(repeating: (offset: 0, byteCount: 0), count: buffers.count)
     var total = 0
-    for index in order {
+    let running = steps(for: dims)
+    for index in order where variants.isEmpty || running.contains(buffers[index].firstStep) {
       guard let byteCount = buffers[index].byteCount.evaluate(dims), byteCount >= 0 else { return nil }
       var offset = 0
       for other in buffers[index].below {
@@ -53,7 +55,8 @@ extension Plan {
   /// What no placement can go under: the most bytes that are live during one step; nil as for `layout`.
   package func lowerBound(_ dims: [String: Int] = [:]) -> Int? {
     var changes: [Int: Int] = [:]
-    for buffer in buffers {
+    let running = steps(for: dims)
+    for buffer in buffers where variants.isEmpty || running.contains(buffer.firstStep) {
       guard let byteCount = buffer.byteCount.evaluate(dims), byteCount >= 0,
         let rounded = aligned(0, plus: byteCount)
       else { return nil }
@@ -73,7 +76,7 @@ extension Plan {
   /// The largest scratch area of any step; nil as for `layout`.
   package func scratchBytes(_ dims: [String: Int] = [:]) -> Int? {
     var most = 0
-    for step in steps {
+    for step in steps[steps(for: dims)] {
       guard let bytes = step.scratchBytes.evaluate(dims), bytes >= 0 else { return nil }
       most = max(most, bytes)
     }

@@ -61,9 +61,19 @@ extension Plan {
     } else if scanner.takes("step") {
       try scanner.expect("\(steps.count)")
       steps.append(try Plan.step(&scanner))
+    } else if scanner.takes("variant") {
+      try scanner.expect("from")
+      var variant = Variant([:], firstStep: try scanner.integer())
+      try scanner.expect("sizes")
+      try scanner.expect("(")
+      let sizes = try scanner.list(")") { (scanner) throws(DiagnosticsError) in
+        (name: try scanner.word("a symbol"), size: try scanner.integer())
+      }
+      for (name, size) in sizes { variant.sizes[name] = size }
+      variants.append(variant)
     } else {
       throw scanner.failure(
-        expected: "one of metadata symbol input output weights constant buffer kernel step")
+        expected: "one of metadata symbol input output weights constant buffer kernel step variant")
     }
   }
 

@@ -31,6 +31,10 @@ extension Plan: CustomStringConvertible {
     }
     for (index, kernel) in kernels.enumerated() { lines.append("kernel \(index) \(quoted(kernel))") }
     for (index, step) in steps.enumerated() { lines.append("step \(index) \(step)") }
+    for variant in variants {
+      let sizes = variant.sizes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+      lines.append("variant from \(variant.firstStep) sizes (\(sizes.joined(separator: ", ")))")
+    }
     return lines.joined(separator: "\n") + "\n"
   }
 }

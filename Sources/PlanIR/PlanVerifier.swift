@@ -53,7 +53,7 @@ private struct PlanVerifier {
     constants()
     buffers()
     for index in plan.steps.indices { step(index) }
-    nesting(plan.steps.indices, depth: 0)
+    variants()
     if found.isEmpty { overlaps() }
   }
 
@@ -173,6 +173,34 @@ private struct PlanVerifier {
     }
     if step.buffers.count != references {
       report("step", "\(what) reads \(step.buffers.count) values, expected \(references)")
+    }
+  }
+
+  /// The steps of variants follow one another, and nothing lives or is nested across their ends.
+  private mutating func variants() {
+    var end = 0
+    for (number, variant) in plan.variants.enumerated() {
+      if variant.firstStep < end || variant.firstStep > plan.steps.count {
+        report("variant", "variant \(number) starts at step \(variant.firstStep), expected \(end) to \(plan.steps.count)")
+      }
+      end = max(end, variant.firstStep)
+      if variant.sizes.isEmpty { report("variant", "variant \(number) has no sizes") }
+      for (name, size) in variant.sizes.sorted(by: { $0.key < $1.key }) {
+        guard let symbol = plan.callerSymbols.first(where: { $0.name == name }) else {
+          report("variant", "variant \(number) is for '\(name)', which is no symbol that the caller binds")
+          continue
+        }
+        if !symbol.range.contains(size) {
+          report("variant", "variant \(number) is for \(name) = \(size), which is outside its range")
+        }
+      }
+    }
+    let ranges = [plan.generalSteps] + plan.variants.indices.map { plan.steps(ofVariant: $0) }
+    for range in ranges { nesting(range, depth: 0) }
+    for buffer in plan.buffers where !plan.variants.isEmpty {
+      if !ranges.contains(where: { $0.contains(buffer.firstStep) && $0.contains(buffer.lastStep) }) {
+        report("variant", "buffer '\(buffer.name)' lives in the steps of several variants")
+      }
     }
   }
 

@@ -12,7 +12,7 @@ import Testing
       ---
       title: "Digits: 8x8"
       weights: {file: a.safetensors, map: {hidden/kernel: w1}}
-      dims: {N: 1..64, T: 512, M: {range: 1.., fast: 32}}
+      dims: {N: {range: 1..64, fast: [8, 1, 8]}, T: 512, M: {range: 1.., fast: 32}}
       seed: 42
       precision: bf16
       include: [a.graph, b.graph]
@@ -33,7 +33,7 @@ import Testing
     #expect(matter.dims.map(\.name.value) == ["N", "T", "M"])
     #expect(matter.dims.map(\.lower) == [1, 512, 1])
     #expect(matter.dims.map(\.upper) == [64, 512, nil])
-    #expect(matter.dims[2].fast == 32)
+    #expect(matter.dims.map(\.fast) == [[1, 8], [], [32]])
     #expect(matter.seed?.value == 42)
     #expect(matter.precision?.value == "bf16")
     #expect(matter.includes.map(\.value) == ["a.graph", "b.graph"])
@@ -47,6 +47,8 @@ import Testing
       ("dims: {N: x}", "2:11", "found 'x' for the dim 'N', expected a size or a range such as 1..64", nil),
       ("dims: {N: {fats: 1}}", "2:12", "unknown key 'fats' in the dim 'N'", "fast"),
       ("dims: {N: {range: 1..4, fast: 9}}", "2:31", "'fast' is outside of the range of 'N'", nil),
+      ("dims: {N: {range: 1..4, fast: [2, 9]}}", "2:35", "'fast' is outside of the range of 'N'", nil),
+      ("dims: {N: {range: 1..4, fast: [2, x]}}", "2:35", "'fast' must be a whole number", nil),
       ("seed: many", "2:7", "'seed' must be a whole number", nil),
       ("weights: {fil: x}", "2:11", "unknown key 'fil' in 'weights'", "file"),
       ("stages: {ab: Fit}", "2:10", "there is no box 'ab' in the diagram", "abc"),

@@ -112,8 +112,8 @@ private struct Random {
   }
 
   /// Random damage under a right checksum: whatever passes verification can be bound without a fault.
-  @Test func survivesDamage() throws {
-    let memory = try TestModel()
+  @Test(arguments: [false, true]) func survivesDamage(_ hasVariants: Bool) throws {
+    let memory = try TestModel(hasVariants ? VariantTests.plan() : testPlan())
     let original = [UInt8](memory.image)
     let checksumOffset = try #require(MemoryLayout<lamina_plan>.offset(of: \lamina_plan.checksum))
     var random = Random(state: 11)
@@ -142,7 +142,7 @@ private struct Random {
           var context = try? Context(model)
         else { return }
         accepted += 1
-        for n in [0, 3, 70_000] where (try? context.bind([n], threads: 2)) != nil {
+        for n in [0, 3, 7, 70_000] where (try? context.bind([n], threads: 2)) != nil {
           bound += 1
           for index in -1...2 {
             try? context.setInput(index, memory.weights.baseAddress)

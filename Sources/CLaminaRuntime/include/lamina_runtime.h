@@ -114,7 +114,7 @@ void lamina_close(struct lamina_context *context);
 
 /// "LAMINPLN" in memory.
 static const uint64_t LAMINA_PLAN_MAGIC = UINT64_C(0x4e4c504e494d414c);
-#define LAMINA_PLAN_VERSION 2
+#define LAMINA_PLAN_VERSION 3
 /// How deep loops and branches may be nested.
 #define LAMINA_NESTING_LIMIT 32
 /// No expression, no symbol.
@@ -206,6 +206,11 @@ enum lamina_operation {
 /// in order, without a stack.
 struct lamina_expression { uint32_t operation, left; int64_t right; };
 
+/// Steps that run in place of the general ones for some sizes: when the caller binds each symbol to the value of the
+/// expression of its place in `dims`. The first that fits is taken. Variants' steps follow one another up to the last
+/// step of the plan, the general ones come before the first; a buffer belongs to the steps that its first step is among.
+struct lamina_variant { struct lamina_list dims; uint32_t first_step, step_count; };
+
 /// The start of the image.
 struct lamina_plan {
   uint64_t magic;
@@ -220,6 +225,7 @@ struct lamina_plan {
   struct lamina_span expressions;
   struct lamina_span references;
   struct lamina_span indices;     // uint32_t
+  struct lamina_span variants;
 };
 
 /// The checksum of an image of `bytes` bytes, a multiple of 8, at an 8-byte aligned address; what stands in its

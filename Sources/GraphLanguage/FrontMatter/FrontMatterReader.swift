@@ -110,15 +110,16 @@ struct FrontMatterReader {
     return weights
   }
 
-  /// `32`, `1..64`, `1..`, or `{range: 1..64, fast: 32}`
+  /// `32`, `1..64`, `1..`, or `{range: 1..64, fast: [1, 8]}`
   private mutating func dim(_ name: Located<String>, _ node: Node, _ yaml: YAML) -> DimRange? {
     guard node.mapping != nil else { return range(node, name, yaml) }
     var dim: DimRange?
-    var fast: Located<Int>?
+    var fast: [Located<Int>] = []
     for (key, value) in pairs(node, "dims", yaml) {
       switch key.value {
       case "range": dim = range(value, name, yaml)
-      case "fast": fast = integer(value, "fast", yaml)
+      case "fast":
+        fast = value.sequence?.compactMap { integer($0, "fast", yaml) } ?? integer(value, "fast", yaml).map { [$0] } ?? []
       default:
         report(
           "unknown-key", "unknown key '\(key.value)' in the dim '\(name.value)'", key.range,
@@ -126,13 +127,10 @@ struct FrontMatterReader {
       }
     }
     var result = dim ?? DimRange(name: name, lower: 1, upper: nil)
-    if let fast {
-      guard fast.value >= result.lower, fast.value <= result.upper ?? .max else {
-        report("front-matter", "'fast' is outside of the range of '\(name.value)'", fast.range)
-        return result
-      }
-      result.fast = fast.value
+    for fast in fast where fast.value < result.lower || fast.value > result.upper ?? .max {
+      report("front-matter", "'fast' is outside of the range of '\(name.value)'", fast.range)
     }
+    result.fast = Set(fast.map(\.value)).sorted()
     return result
   }
 

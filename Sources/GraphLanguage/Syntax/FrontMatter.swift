@@ -47,17 +47,17 @@ package struct Weights: Sendable {
   package init(file: Located<String>) { self.file = file }
 }
 
-/// `N: 1..64`, `N: 32`, or `N: {range: 1..64, fast: 32}`.
+/// `N: 1..64`, `N: 32`, or `N: {range: 1..64, fast: [1, 8]}`.
 package struct DimRange: Sendable {
   package var name: Located<String>
   /// At least 0; lower ≤ upper.
   package var lower: Int
   /// Nil for no upper bound (`1..`).
   package var upper: Int?
-  /// The size to compile for speed, within the range.
-  package var fast: Int?
+  /// The sizes to make code of their own for, within the range, ascending.
+  package var fast: [Int]
 
-  package init(name: Located<String>, lower: Int, upper: Int?, fast: Int? = nil) {
+  package init(name: Located<String>, lower: Int, upper: Int?, fast: [Int] = []) {
     self.name = name
     self.lower = lower
     self.upper = upper
