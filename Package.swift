@@ -127,7 +127,9 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: llvmSwift),
     .target(
-      name: "Benchmark", dependencies: ["LLVMBackend", "OpenBLAS", "KernelIR", "TensorCore"], swiftSettings: llvmSwift),
+      name: "Benchmark", dependencies: ["LLVMBackend", "OpenBLAS", "KernelIR", "TensorCore"],
+      // The program that runs other runtimes is part of the tool.
+      resources: [.embedInCode("Peers/peers.py")], swiftSettings: llvmSwift),
     .executableTarget(
       name: "LaminaTool",
       dependencies: [
@@ -184,8 +186,8 @@ let package = Package(
     tests(
       "DifferentialTests",
       of: [
-        "GraphTestKit", "FixtureKit", "Lamina", "LLVMBackend", "GraphInterpreter", "GraphLowering", "GraphOptimizer",
-        "GraphIR", "GraphSupport", "PlanIR", "TensorCore",
+        "GraphTestKit", "FixtureKit", "Lamina", "LLVMBackend", "GraphInterpreter", "GraphLayers", "GraphLowering",
+        "GraphOptimizer", "GraphIR", "KernelIR", "PlanIR", "TensorCore", "GraphSupport",
       ]),
     tests("GraphIRTests", of: ["GraphTestKit", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
     tests("GraphOpsTests", of: ["GraphTestKit", "GraphInterpreter", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),

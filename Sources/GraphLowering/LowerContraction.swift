@@ -135,11 +135,14 @@ private struct MatrixLowering {
 
   func lower() -> LoweredKernel? {
     let groupCount = region.groups?.starts.count ?? 1
-    var tile = Contract.Tile.choose(
-      rows: row.extent.value, columns: column.extent.value, groups: groupCount,
-      depth: depth.reduce(Dim(1)) { $0 * $1.extent }.value,
+    let shape = ContractionShape(
+      rows: row.extent.value, columns: column.extent.value, groups: groupCount, depth: depth.map(\.extent.value),
+      rowStride: row.a.value, a: graph.type(a.base).dtype, b: graph.type(b.base).dtype,
+      accumulator: contraction.accumulator,
+      layout: isPacked ? .packed : packsOnTheFly ? .packedPerThread : .plain,
       lanes: contraction.accumulator == .f64 ? state.options.target.lanes / 2 : state.options.target.lanes,
       registers: state.options.target.registers)
+    var tile = state.options.tiles[shape] ?? shape.ruledTile
     let panelCount = Dim.ceilDiv(column.extent, Dim(tile.columns))
     // Tiles: panels outermost, so that neighbours share weights; then the loops around; then blocks of long rows.
     let batchCount = batch.reduce(Dim(1)) { $0 * $1.extent }
@@ -226,7 +229,10 @@ private struct MatrixLowering {
       rowAxis: rowAxis, columnAxis: columnAxis, a: aBuffer, aOffset: aOffset, b: bBuffer, bOffset: bOffset,
       bIsPacked: isPacked || packsOnTheFly, bIsPaired: isPaired, tile: tile, accumulators: accumulators, epilogue: epilogue)
     body.append(.contract(contract))
-    return scope.lowered(name: "contract", tileAxis: tileAxis, tiles: panelCount * batchCount * rowBlocks, body: body)
+    var lowered = scope.lowered(
+      name: "contract", tileAxis: tileAxis, tiles: panelCount * batchCount * rowBlocks, body: body)
+    lowered.contraction = shape
+    return lowered
   }
 
   private func argument(_ operand: ContractionOperand, packing: Packing?) -> Argument {

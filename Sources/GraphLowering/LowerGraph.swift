@@ -9,42 +9,46 @@ import TensorCore
 
 extension LoweredModel {
   /// Lowers a decomposed graph whose parameters are bound.
-  package static func lower(_ graph: Graph, _ options: LoweringOptions) throws -> LoweredModel {
+  ///
+  /// - Parameter variants: The same graph for some values of its named sizes, to get steps of their own. What they have
+  ///   in common, kernels and constants among it, is there once.
+  package static func lower(
+    _ graph: Graph, _ options: LoweringOptions, variants: [(sizes: [String: Int], graph: Graph)] = []
+  ) throws -> LoweredModel {
     var assembly = PlanAssembly(graph, options)
+    try assembly.lowerWhole(graph)
+    for variant in variants {
+      assembly.beginVariant(variant.sizes)
+      try assembly.lowerWhole(variant.graph)
+    }
+    return try timed("plan memory") { try assembly.finish() }
+  }
+}
+
+extension PlanAssembly {
+  /// Adds the steps of a graph between the model's inputs and outputs.
+  fileprivate mutating func lowerWhole(_ graph: Graph) throws {
     let scope = LoweringScope(LoweringState(graph, options))
     for (index, input) in graph.inputs.enumerated() { scope.places[input] = Plan.Reference(.input(index)) }
     for (index, output) in graph.outputs.enumerated() {
       scope.write(output.value, to: Plan.Reference(.output(index)), label: output.name)
     }
-    try assembly.lower(scope)
-    return try assembly.finish()
+    try lower(scope)
   }
-}
 
-extension PlanAssembly {
   /// Adds the steps of a graph: the whole, or a region.
   mutating func lower(_ scope: LoweringScope) throws {
     let state = scope.state
     try checkIsPrimitive(state)
-    guard let regions = Fusion.regions(state) else { throw InternalError("kernels wait for each other") }
+    guard let regions = timed("fuse", { Fusion.regions(state) }) else { throw InternalError("kernels wait for each other") }
     scope.settle()
     for region in regions {
-      let lowered: LoweredKernel?
-      switch region.kind {
-      case .pointwise: lowered = lowerPointwise(region, state)
-      case .rows(let rows): lowered = lowerRows(region, rows, state)
-      case .reduction(let anchor): lowered = lowerReduction(region, anchor: anchor, state)
-      case .attention(let attention): lowered = lowerAttention(region, attention, state)
-      case .loops(let anchor): lowered = lowerLoops(anchor, state)
-      case .contraction(let anchor):
-        guard case .contraction(let contraction) = state.lowerings[anchor.index] else { continue }
-        lowered = lowerContraction(region, anchor: anchor, contraction, state)
-      case .control(let anchor):
+      if case .control(let anchor) = region.kind {
         guard case .control(let control) = state.lowerings[anchor.index] else { continue }
         try lower(control, of: state.graph[anchor], scope)
         continue
       }
-      guard let lowered else {
+      guard let lowered = timed("make kernels", { kernel(region, state) }) else {
         throw InternalError("no kernel for \(region.nodes.map { type(of: state.graph[$0].operation).name })")
       }
       try add(lowered, label: label(region, state.graph), scope)
@@ -74,6 +78,21 @@ extension PlanAssembly {
       }
     }
     if !findings.isEmpty { throw DiagnosticsError(findings) }
+  }
+
+  /// The kernel of a region that is no control.
+  private func kernel(_ region: Region, _ state: LoweringState) -> LoweredKernel? {
+    switch region.kind {
+    case .pointwise: return lowerPointwise(region, state)
+    case .rows(let rows): return lowerRows(region, rows, state)
+    case .reduction(let anchor): return lowerReduction(region, anchor: anchor, state)
+    case .attention(let attention): return lowerAttention(region, attention, state)
+    case .loops(let anchor): return lowerLoops(anchor, state)
+    case .contraction(let anchor):
+      guard case .contraction(let contraction) = state.lowerings[anchor.index] else { return nil }
+      return lowerContraction(region, anchor: anchor, contraction, state)
+    case .control: return nil
+    }
   }
 
   private func label(_ region: Region, _ graph: Graph) -> String {

@@ -13,6 +13,8 @@ struct LoweredKernel {
   /// The run-time sizes, in order.
   var sizes: [Dim]
   var tiles: Dim
+  /// Of a kernel with a register tile, what that is chosen by.
+  var contraction: ContractionShape?
 }
 
 extension KernelScope {

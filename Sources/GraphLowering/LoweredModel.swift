@@ -43,6 +43,8 @@ package struct LoweredModel: Sendable {
   /// In the order of `plan.kernels`.
   package var kernels: [Kernel]
   package var constants: [ConstantSource]
+  /// For each step of the plan, what its register tile is chosen by, if it has one.
+  package var contractions: [ContractionShape?] = []
 
   /// The weights blob; nil when memory is short.
   package func weights() -> TensorStorage? {

@@ -24,9 +24,12 @@ package struct LoweringOptions: Sendable, Hashable {
   package var fuses: Bool
   /// Large constants that are read as a mapped file has them stay in it: the weights are for this process alone.
   package var mapsConstants = false
-  package init(target: ScheduleTarget, fuses: Bool = true) {
+  /// Register tiles that were measured; others are chosen by rule.
+  package var tiles: [ContractionShape: Contract.Tile]
+  package init(target: ScheduleTarget, fuses: Bool = true, tiles: [ContractionShape: Contract.Tile] = [:]) {
     self.target = target
     self.fuses = fuses
+    self.tiles = tiles
   }
 }
 

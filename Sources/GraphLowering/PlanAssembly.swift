@@ -13,6 +13,7 @@ struct PlanAssembly {
   private var kernels: [Kernel] = []
   private var kernelNumbers: [Kernel: Int] = [:]
   private(set) var steps: [Plan.Step] = []
+  private var variants: [Plan.Variant] = []
   /// For each step its kernel's call; nil for control steps.
   private var calls: [LoweredKernel?] = []
   private var buffers: [(name: String, byteCount: Dim)] = []
@@ -115,6 +116,9 @@ struct PlanAssembly {
 
   // MARK: Steps
 
+  /// The steps added from here on are for these sizes only.
+  mutating func beginVariant(_ sizes: [String: Int]) { variants.append(Plan.Variant(sizes, firstStep: steps.count)) }
+
   mutating func add(_ lowered: LoweredKernel, label: String, _ scope: LoweringScope) throws {
     var references: [Plan.Reference] = []
     for argument in lowered.arguments {
@@ -204,9 +208,11 @@ struct PlanAssembly {
       }
       return step
     }
+    plan.variants = variants
     plan.constants = constantList.map(\.plan)
     plan.weightsByteCount = weightsByteCount
     plan.placeBuffers()
-    return LoweredModel(plan: plan, kernels: kernels, constants: constantList.map(\.source))
+    return LoweredModel(
+      plan: plan, kernels: kernels, constants: constantList.map(\.source), contractions: calls.map { $0?.contraction })
   }
 }

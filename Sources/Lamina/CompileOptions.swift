@@ -4,6 +4,7 @@
 import GraphLowering
 import GraphOptimizer
 import GraphSupport
+import KernelIR
 import LLVMBackend
 
 package struct CompileOptions: Sendable {
@@ -11,15 +12,21 @@ package struct CompileOptions: Sendable {
   package var target: TargetDescription
   /// What matrix products and convolutions multiply.
   package var precision: Precision
+  /// Sizes to make code of their own for, by the name of the dim.
+  package var fast: [String: [Int]]
+  /// Register tiles that were measured.
+  package var tiles: [ContractionShape: Contract.Tile] = [:]
   /// How many kernels are compiled at the same time.
   package var jobs: Int
 
   package init(
-    level: OptimizationLevel = .full, target: TargetDescription = .native, precision: Precision = .f32, jobs: Int = 2
+    level: OptimizationLevel = .full, target: TargetDescription = .native, precision: Precision = .f32,
+    fast: [String: [Int]] = [:], jobs: Int = 2
   ) {
     self.level = level
     self.target = target
     self.precision = precision
+    self.fast = fast
     self.jobs = jobs
   }
 
@@ -27,6 +34,6 @@ package struct CompileOptions: Sendable {
   package var lowering: LoweringOptions {
     let registers = target.vectorBits == 512 ? 32 : 16
     return LoweringOptions(
-      target: ScheduleTarget(lanes: target.vectorBits / 32, registers: registers), fuses: level == .full)
+      target: ScheduleTarget(lanes: target.vectorBits / 32, registers: registers), fuses: level == .full, tiles: tiles)
   }
 }

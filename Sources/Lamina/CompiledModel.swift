@@ -32,12 +32,36 @@ package final class CompiledModel: @unchecked Sendable {
   /// The graph of primitive operators that kernels are made for.
   package static func optimized(_ graph: Graph, _ options: CompileOptions) throws -> Graph {
     var context = PassContext()
-    return try GraphPass.run(GraphPass.pipeline(options.level, options.precision), on: graph, &context)
+    return try timed("optimize") {
+      try GraphPass.run(GraphPass.pipeline(options.level, options.precision), on: graph, &context)
+    }
+  }
+
+  /// The graphs that kernels are made for: for any sizes, and for each combination of fast sizes.
+  package struct Parts {
+    var general: Graph
+    var variants: [(sizes: [String: Int], graph: Graph)]
+  }
+
+  static func parts(_ graph: Graph, _ options: CompileOptions) throws -> Parts {
+    let general = try optimized(graph, options)
+    return Parts(
+      general: general,
+      variants: try fastSizes(general, options).map { ($0, try specialized(general, $0, options)) })
   }
 
   /// The graph as kernels and a plan.
   package static func lower(_ graph: Graph, _ options: CompileOptions) throws -> LoweredModel {
-    try LoweredModel.lower(try optimized(graph, options), options.lowering)
+    try lower(parts(graph, options), options)
+  }
+
+  static func lower(_ parts: Parts, _ options: CompileOptions) throws -> LoweredModel {
+    let lowered = try timed("lower") {
+      try LoweredModel.lower(parts.general, options.lowering, variants: parts.variants)
+    }
+    PhaseTimes.count("kernel calls", lowered.plan.steps.count { $0.control == nil })
+    PhaseTimes.count("kernels", lowered.kernels.count)
+    return lowered
   }
 
   /// The graph whose values compiled code must give: itself, or with the roundings of a lower precision.
@@ -47,12 +71,14 @@ package final class CompiledModel: @unchecked Sendable {
 
   package init(_ lowered: LoweredModel, _ options: CompileOptions) throws {
     self.lowered = lowered
-    kernels = try KernelCompiler(target: options.target, threads: options.jobs).load(lowered.kernels)
+    kernels = try timed("compile") {
+      try KernelCompiler(target: options.target, threads: options.jobs).load(lowered.kernels)
+    }
     // The weights do not come on top of the compiler.
     if lowered.plan.weightsByteCount > 1 << 25 { LLVMLibrary.rest() }
-    guard let weights = lowered.weights() else { throw CompiledModel.outOfMemory }
+    guard let weights = timed("pack weights", { lowered.weights() }) else { throw CompiledModel.outOfMemory }
     self.weights = weights
-    let bytes = try lowered.plan.image()
+    let bytes = try timed("write plan") { try lowered.plan.image() }
     guard let image = TensorStorage(zeros: bytes.count) else { throw CompiledModel.outOfMemory }
     image.bytes.copyBytes(from: bytes)
     self.image = image
@@ -61,10 +87,12 @@ package final class CompiledModel: @unchecked Sendable {
       (table.baseAddress! + index).initialize(to: unsafeBitCast(function, to: lamina_kernel.self))
     }
     do {
-      model = try Model(
-        image: UnsafeRawBufferPointer(start: image.bytes.baseAddress, count: bytes.count),
-        kernels: UnsafeBufferPointer(start: table.baseAddress, count: kernels.functions.count),
-        weights: UnsafeRawBufferPointer(start: weights.bytes.baseAddress, count: lowered.plan.weightsByteCount))
+      model = try timed("load") { [table, kernels] () throws(RuntimeError) in
+        try Model(
+          image: UnsafeRawBufferPointer(start: image.bytes.baseAddress, count: bytes.count),
+          kernels: UnsafeBufferPointer(start: table.baseAddress, count: kernels.functions.count),
+          weights: UnsafeRawBufferPointer(start: weights.bytes.baseAddress, count: lowered.plan.weightsByteCount))
+      }
     } catch {
       table.deallocate()
       throw InternalError("the plan is refused: \(error.description)")

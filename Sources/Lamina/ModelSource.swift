@@ -18,6 +18,8 @@ package struct ModelSource: Sendable {
   package var weights: BoundWeights
   /// The graph with its parameters bound.
   package var graph: Graph
+  /// Sizes that code of their own is made for.
+  package var fast: [String: [Int]] = [:]
   /// What its products multiply, as its file says.
   package var precision = Precision.f32
 
@@ -30,11 +32,20 @@ package struct ModelSource: Sendable {
   /// Reads a model and everything it names. Throws every error in one go.
   ///
   /// - Parameters:
+  ///   - fast: Sizes to make code of their own for, in place of the file's.
   ///   - constants: For ONNX models, the values of inputs that are constants from now on.
   ///   - run: For ONNX models, the inputs of the one run that the model is read for.
   package static func load(
     _ path: String, weights: String? = nil, seed: Int? = nil, options: ResolveOptions = ResolveOptions(),
-    constants: [String: String] = [:], run: RunInputs? = nil
+    fast: [String: [Int]] = [:], constants: [String: String] = [:], run: RunInputs? = nil
+  ) throws -> ModelSource {
+    var source = try read(path, weights: weights, seed: seed, options: options, constants: constants, run: run)
+    source.fast = try fastSizes(source.file, fast, source.graph)
+    return source
+  }
+
+  private static func read(
+    _ path: String, weights: String?, seed: Int?, options: ResolveOptions, constants: [String: String], run: RunInputs?
   ) throws -> ModelSource {
     if isONNX(path) {
       if weights != nil || options.model != nil {
@@ -43,16 +54,17 @@ package struct ModelSource: Sendable {
       return try loadONNX(path, ImportOptions(dims: options.dims, constants: constants, run: run))
     }
     if !constants.isEmpty { throw DiagnosticsError("constant-input", "only inputs of ONNX models become constants", file: path) }
-    let (file, findings) = loadGraphFile(path)
+    let (file, findings) = timed("read") { loadGraphFile(path) }
     let errors = findings.filter { $0.severity == .error }
     guard let file, errors.isEmpty else { throw DiagnosticsError(findings) }
     let precision = try precision(file)
-    var resolved = try resolveModel(file, options)
+    var resolved = try timed("resolve") { try resolveModel(file, options) }
     resolved.warnings = findings + resolved.warnings
-    let bound = try bindWeights(resolved.graph, file, path: weights, seed: seed)
+    let bound = try timed("read weights") { try bindWeights(resolved.graph, file, path: weights, seed: seed) }
     if let report = bound.report { resolved.warnings.append(Diagnostic(.note, "weights-matched", report)) }
     return ModelSource(
-      path: path, file: file, resolved: resolved, weights: bound, graph: try resolved.graph.binding(bound.tensors),
+      path: path, file: file, resolved: resolved, weights: bound,
+      graph: try timed("bind weights") { try resolved.graph.binding(bound.tensors) },
       precision: precision)
   }
 
@@ -69,7 +81,7 @@ package struct ModelSource: Sendable {
   }
 
   private static func loadONNX(_ path: String, _ options: ImportOptions) throws -> ModelSource {
-    let imported = try importModel(path, options)
+    let imported = try timed("import") { try importModel(path, options) }
     let boxes = imported.nodes.map { node in
       ResolvedBox(
         path: node.name, title: "", operation: node.operation, location: nil,
@@ -80,6 +92,6 @@ package struct ModelSource: Sendable {
       path: path, file: nil,
       resolved: ResolvedModel(graph: imported.graph, boxes: boxes, warnings: imported.warnings),
       weights: BoundWeights(tensors: imported.parameters, initialized: []),
-      graph: try imported.graph.binding(imported.parameters), boundInputs: imported.boundInputs)
+      graph: try timed("bind weights") { try imported.graph.binding(imported.parameters) }, boundInputs: imported.boundInputs)
   }
 }

@@ -14,7 +14,7 @@ struct PlanError: Error, CustomStringConvertible {
 /// The outputs of a lowered model for inputs in order.
 func evaluate(_ model: LoweredModel, _ inputs: [Tensor], _ dims: [String: Int] = [:]) throws -> [Tensor] {
   var run = try PlanRun(model, inputs, dims)
-  try run.steps(model.plan.steps.indices)
+  try run.steps(model.plan.steps(for: dims))
   return try run.outputs()
 }
 

@@ -56,7 +56,7 @@ package final class KernelCache: Sendable {
   func insert(_ code: MachineCode, _ key: KernelKey) {
     memory.withLock { $0[key] = code }
     guard let folder, let path = path(key) else { return }
-    Self.makeFolders(folder)
+    makeFolders(folder)
     Self.write(Self.encoded(code, key), path, folder)
     // Keys are as good as random, so their first byte counts for all processes together.
     if let byte = Int(key.text.prefix(2), radix: 16), byte % trimInterval == 0 { trim(folder) }
@@ -126,13 +126,6 @@ package final class KernelCache: Sendable {
     if close(descriptor) != 0 || written != bytes.count || rename(beside, path) != 0 { unlink(beside) }
   }
 
-  private static func makeFolders(_ path: String) {
-    if mkdir(path, 0o777) == 0 || errno != ENOENT { return }
-    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash != path.startIndex else { return }
-    makeFolders(String(path[..<slash]))
-    mkdir(path, 0o777)
-  }
-
   /// Deletes the entries unused for longest until three quarters of the limit are left, and what crashes left behind.
   private func trim(_ folder: String) {
     guard let directory = opendir(folder) else { return }
@@ -162,6 +155,14 @@ package final class KernelCache: Sendable {
       total -= entry.size
     }
   }
+}
+
+/// Makes a folder and those around it where they are missing.
+func makeFolders(_ path: String) {
+  if mkdir(path, 0o777) == 0 || errno != ENOENT { return }
+  guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash != path.startIndex else { return }
+  makeFolders(String(path[..<slash]))
+  mkdir(path, 0o777)
 }
 
 private func systemRead(_ descriptor: Int32, _ bytes: UnsafeMutableRawBufferPointer) -> Int {
