@@ -42,6 +42,8 @@ struct ModelOptions: ParsableArguments {
 struct LoadOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Fix a named size.", valueName: "name=size"))
   var dim: [String] = []
+  @Option(help: ArgumentHelp("Make code of its own for these values of a named size, such as N=1,8.", valueName: "name=sizes"))
+  var fast: [String] = []
   @Option(help: ArgumentHelp("Take the weights from this file.", valueName: "path"))
   var weights: String?
   @Option(help: ArgumentHelp("The seed of parameters that no file gives.", valueName: "number"))
@@ -66,6 +68,20 @@ struct LoadOptions: ParsableArguments {
     return result
   }
 
+  /// The sizes of `--fast NAME=SIZE,SIZE` arguments.
+  private func fastSizes() throws -> [String: [Int]] {
+    var result: [String: [Int]] = [:]
+    for text in fast {
+      let parts = text.split(separator: "=", omittingEmptySubsequences: false)
+      let sizes = parts.last?.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) } ?? []
+      guard parts.count == 2, !parts[0].isEmpty, sizes.allSatisfy({ ($0 ?? -1) >= 0 }) else {
+        throw ValidationError("--fast takes NAME=SIZES such as N=1,8, found '\(text)'")
+      }
+      result[String(parts[0]), default: []] += sizes.compactMap { $0 }
+    }
+    return result
+  }
+
   /// The values of `--constant NAME=VALUE` arguments.
   private func constants() throws -> [String: String] {
     var result: [String: String] = [:]
@@ -82,7 +98,7 @@ struct LoadOptions: ParsableArguments {
   func load(_ file: String, inputs: [String] = []) throws -> ModelSource {
     try ModelSource.load(
       file, weights: weights, seed: seed, options: ResolveOptions(model: model, dims: try Self.sizes(dim)),
-      constants: try constants(), run: inputs.isEmpty || !ModelSource.isONNX(file) ? nil : try runInputs(inputs))
+      fast: try fastSizes(), constants: try constants(), run: inputs.isEmpty || !ModelSource.isONNX(file) ? nil : try runInputs(inputs))
   }
 }
 
@@ -103,9 +119,45 @@ struct PrecisionOptions: ParsableArguments {
   var precision: Precision?
 }
 
+/// Measured register tiles.
+struct TuningOptions: ParsableArguments {
+  @Flag(help: "Measure register tiles on this processor and use the fastest; they are kept for other runs with --tune.")
+  var tune = false
+  @Option(help: ArgumentHelp("With --tune: how long to measure, about, at most.", valueName: "seconds"))
+  var tuneSeconds = 60.0
+
+  func validate() throws {
+    guard tuneSeconds > 0, tuneSeconds <= 86400 else {
+      throw ValidationError("--tune-seconds is \(tuneSeconds), expected up to 86400")
+    }
+  }
+
+  /// Options with the fastest tiles for a model.
+  func tuned(_ source: ModelSource, _ options: CompileOptions, _ output: OutputOptions) throws -> CompileOptions {
+    guard tune else { return options }
+    let progress = Progress(isQuiet: output.quiet)
+    defer { progress.finish() }
+    var tuner = TileTuner(source.graph, options, cache: TileCache(target: options.target), seconds: tuneSeconds) {
+      progress.show("measuring tiles", done: $0, of: $1)
+    }
+    var options = options
+    let (tiles, report) = try tuner.tune()
+    options.tiles = tiles
+    progress.finish()
+    if !output.quiet {
+      Terminal.error(
+        "tiles of \(report.shapes) contraction\(report.shapes == 1 ? "" : "s"): \(report.known) known, "
+          + "\(report.shapes - report.known - report.unfinished) measured in \(decimals(report.seconds, 1)) s, "
+          + "\(report.improved) better than by rule"
+          + (report.unfinished == 0 ? "" : "; \(report.unfinished) not finished: --tune again goes on"))
+    }
+    return options
+  }
+}
+
 /// For the processor that `LAMINA_CPU` names, or this one; in the model's precision, or another.
 func compileOptions(_ source: ModelSource? = nil, _ precision: PrecisionOptions? = nil) throws -> CompileOptions {
   CompileOptions(
     target: try TargetDescription.host(environment("LAMINA_CPU")),
-    precision: precision?.precision ?? source?.precision ?? .f32)
+    precision: precision?.precision ?? source?.precision ?? .f32, fast: source?.fast ?? [:])
 }

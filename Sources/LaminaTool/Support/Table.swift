@@ -41,6 +41,16 @@ func bytesText(_ count: Int) -> String {
   return unit == 0 ? "\(count) B" : "\(decimals(value, value < 10 ? 2 : 1)) \(units[unit])"
 }
 
+/// Values of named sizes for people: `N = 1, T = 64`.
+func sizesText(_ sizes: [String: Int]) -> String {
+  sizes.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)" }.joined(separator: ", ")
+}
+
+/// The same for programs.
+func sizesJSON(_ sizes: [String: Int]) -> String {
+  "{\(sizes.sorted { $0.key < $1.key }.map { "\(jsonString($0.key)): \($0.value)" }.joined(separator: ", "))}"
+}
+
 /// A count with thousands grouped.
 func countText(_ count: Int) -> String {
   let digits = String(count.magnitude)

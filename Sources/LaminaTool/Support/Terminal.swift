@@ -19,8 +19,7 @@ enum Terminal {
   nonisolated(unsafe) static var writesJSON = false
 
   private static func write(_ text: String, to descriptor: Int32) {
-    var bytes = Array(text.utf8)
-    bytes.append(10)
+    let bytes = Array(text.utf8)
     bytes.withUnsafeBytes { buffer in
       var rest = UnsafeRawBufferPointer(buffer)
       while let base = rest.baseAddress, !rest.isEmpty {
@@ -32,8 +31,8 @@ enum Terminal {
     }
   }
 
-  static func print(_ text: String) { write(text, to: STDOUT_FILENO) }
-  static func error(_ text: String) { write(text, to: STDERR_FILENO) }
+  static func print(_ text: String) { write("\(text)\n", to: STDOUT_FILENO) }
+  static func error(_ text: String, ending: String = "\n") { write("\(text)\(ending)", to: STDERR_FILENO) }
 
   static var isColored: Bool {
     switch color {

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Benchmark
+import GraphDrawing
 import GraphLowering
 import GraphSupport
 import KernelIR
@@ -19,8 +20,13 @@ struct Bench: ParsableCommand {
 
       The inputs are random. Times are of whole calls, one after the other; kernels are timed in calls of their own and
       compared with the multiply-adds and the memory bandwidth that the machine reaches in the same run, whichever
-      limits them: 100 % is the physical limit of one core. With --kernels, the kernels that goals are set for are
-      measured instead, each alone.
+      limits them: 100 % is the physical limit of one core. -o roofline.svg draws them under the roofs of the machine.
+      With --kernels, the kernels that goals are set for are measured instead, each alone.
+
+      With --peers, an ONNX model is run by other runtimes too, those that the Python has: onnxruntime, OpenVINO,
+      LiteRT (MODEL.tflite beside the model), IREE, TVM, PyTorch, JAX and tinygrad. Each has a process of its own and
+      the same inputs; they take turns, so that a noisy moment hits all alike, and a figure is the smallest of the
+      turns' medians.
       """)
 
   @Argument(help: ArgumentHelp("The model.", valueName: "file"))
@@ -32,16 +38,28 @@ struct Bench: ParsableCommand {
   var seconds = 1.0
   @Option(help: ArgumentHelp("How many kernels to list, the slowest first; 0 for all.", valueName: "number"))
   var top = 20
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("Draw the kernels under the machine's limits: an .svg.", valueName: "path"))
+  var output: String?
   @Flag(help: "Measure the kernels that goals are set for.")
   var kernels = false
   @Option(help: ArgumentHelp("With --kernels: only cases whose group or name contains this.", valueName: "text"))
   var filter: String?
   @OptionGroup var precision: PrecisionOptions
+  @OptionGroup var peerOptions: PeerOptions
+  @OptionGroup var tuning: TuningOptions
+  @OptionGroup var timing: TimingOptions
   @OptionGroup var options: OutputOptions
 
   func validate() throws {
     guard kernels != (file != nil) else { throw ValidationError("bench takes a model, or --kernels") }
+    guard !kernels || !timing.timings else { throw ValidationError("--timings is of a model's compilation") }
+    guard !kernels || output == nil else { throw ValidationError("--output is a picture of a model's kernels") }
+    if let output, !output.hasSuffix(".svg") { throw ValidationError("--output must end in .svg, found '\(output)'") }
     guard seconds > 0, seconds <= 3600 else { throw ValidationError("--seconds is \(seconds), expected up to 3600") }
+    guard !tuning.tune || !(kernels || peerOptions.peers) else { throw ValidationError("--tune is of a model's kernels") }
+    guard !kernels || !peerOptions.peers else { throw ValidationError("--peers runs a model, not --kernels") }
+    guard threads >= 0 else { throw ValidationError("--threads is \(threads), expected 0 or more") }
     guard top >= 0 else { throw ValidationError("--top is \(top), expected 0 or more") }
   }
 
@@ -51,18 +69,23 @@ struct Bench: ParsableCommand {
     guard TargetDescription.native.features.isSuperset(of: target.features) else {
       throw ValidationError("this processor cannot run code for '\(target.name)'")
     }
+    if peerOptions.peers, let file { return try comparePeers(file) }
     let peak = try Peak.measure(Settings(target: target, repeats: kernels ? 50 : 10))
     if kernels {
       try measureKernels(target, peak)
     } else if let file {
-      try measure(try model.load(file), target, peak)
+      let times = timing.start()
+      try measure(try times.measure { try model.load(file) }, target, peak, times)
     }
   }
 
   // MARK: A model
 
-  private func measure(_ source: ModelSource, _ target: TargetDescription, _ peak: Peak) throws {
-    let compiled = try CompiledModel(source.graph, try compileOptions(source, precision))
+  private func measure(
+    _ source: ModelSource, _ target: TargetDescription, _ peak: Peak, _ phases: PhaseTimes?
+  ) throws {
+    let compile = try tuning.tuned(source, try compileOptions(source, precision), options)
+    let compiled = try phases.measure { try CompiledModel(source.graph, compile) }
     let ports = compiled.plan.inputs.map { (name: $0.name, type: $0.type) }
     var session = try ModelSession(
       compiled, try randomInputs(ports, seed: 1, dims: smallestSizes(source.graph)), threads: threads)
@@ -77,9 +100,15 @@ struct Bench: ParsableCommand {
       count += 1
     }
     let rows = KernelTime.all(compiled.lowered, steps, session.dims).sorted { $0.nanoseconds > $1.nanoseconds }
+    if let output {
+      let calls = "median \(timeText(quantile(times, 0.5))); kernels of one call"
+      let picture = Roofline(rows, peak, title: source.path, subtitle: "\(target.name), one core; \(calls)")
+      try AtomicFile.write(picture.svg(), to: output)
+    }
     if options.json {
-      printJSON(times, rows, peak)
+      printJSON(times, rows, peak, phases)
     } else {
+      phases.show()
       printTables(times, rows, peak, target, session.arenaByteCount)
     }
   }
@@ -112,9 +141,8 @@ struct Bench: ParsableCommand {
     Terminal.print(
       "\(target.name), \(target.vectorBits)-bit vectors, one core: \(decimals(peak.flops, 0)) GFLOP/s"
         + (peak.halfFlops > peak.flops ? " (bf16 \(decimals(peak.halfFlops, 0)))" : "") + "; "
-        + peak.bandwidths.filter { $0.bytes != 1 << 20 && $0.bytes != 2 << 20 }.map {
-          "\($0.name) \(bytesText($0.bytes)) \(decimals($0.read, 0)) GB/s"
-        }.joined(separator: ", ") + "\n")
+        + peak.levels.map { "\($0.name) \(bytesText($0.bytes)) \(decimals($0.read, 0)) GB/s" }.joined(separator: ", ")
+        + "\n")
     var table = Table(headings: ["time", "share", "GFLOP/s", "GB/s", "of limit", "limit", "calls", "kernel", "computes"])
     table.numeric = [0, 1, 2, 3, 4, 6]
     for row in top == 0 ? rows[...] : rows.prefix(top) {
@@ -128,9 +156,10 @@ struct Bench: ParsableCommand {
     }
     Terminal.print(table.text)
     if top > 0 && rows.count > top { Terminal.print("… and \(rows.count - top) more (--top 0)") }
+    if let output { Terminal.print("\n\(output)") }
   }
 
-  private func printJSON(_ times: [Double], _ rows: [KernelTime], _ peak: Peak) {
+  private func printJSON(_ times: [Double], _ rows: [KernelTime], _ peak: Peak, _ phases: PhaseTimes?) {
     let kernels = rows.map { row in
       "{\"kernel\": \(jsonString(row.kernel)), \"computes\": \(jsonString(row.label)), \"calls\": \(row.calls), "
         + "\"ns\": \(row.nanoseconds), \"flops\": \(row.flops), \"bytes\": \(row.bytes), "
@@ -139,7 +168,7 @@ struct Bench: ParsableCommand {
     Terminal.print(
       "{\"calls\": \(times.count), \"min_ns\": \(times[0]), \"median_ns\": \(quantile(times, 0.5)), "
         + "\"p99_ns\": \(quantile(times, 0.99)), \"peak_gflops\": \(peak.flops), \"peak_bf16_gflops\": \(peak.halfFlops), "
-        + "\"kernels\": [\(kernels.joined(separator: ",\n "))]}")
+        + "\"kernels\": [\(kernels.joined(separator: ",\n "))]\(phases.jsonMember)}")
   }
 
   // MARK: Kernels alone
@@ -160,64 +189,5 @@ struct Bench: ParsableCommand {
           + "\"rate\": \(row.rate), \"unit\": \(jsonString(row.unit)), \"percent\": \(percent ?? "null")}")
     }.run()
     Terminal.print(options.json ? "[\(json.joined(separator: ",\n "))]" : table.text)
-  }
-}
-
-/// One kernel's share of a call: all steps that call it to compute the same boxes.
-private struct KernelTime {
-  var kernel: String
-  var label: String
-  var calls = 0
-  var nanoseconds = 0.0
-  var flops = 0.0
-  /// Those of bf16 operands among them.
-  var halfFlops = 0.0
-  /// What is read and written at least: every buffer once.
-  var bytes = 0.0
-
-  static func all(_ model: LoweredModel, _ times: [Double], _ dims: [String: Int]) -> [KernelTime] {
-    var rows: [String: KernelTime] = [:]
-    for (number, step) in model.plan.steps.enumerated() {
-      let kernel = step.control == nil ? model.kernels[step.kernel].name : "control"
-      var row = rows["\(kernel) \(step.label)"] ?? KernelTime(kernel: kernel, label: step.label)
-      row.calls += 1
-      row.nanoseconds += max(times[number], 1)
-      if step.control == nil {
-        let sizes = step.sizes.map { $0.evaluate(dims) ?? 0 }
-        let cost = cost(model.kernels[step.kernel], sizes, tiles: step.tiles.evaluate(dims) ?? 0)
-        row.flops += cost.flops
-        row.halfFlops += cost.halfFlops
-        for space in Set(step.buffers.map(\.space)) { row.bytes += Double(byteCount(space, model.plan, dims)) }
-      }
-      rows["\(kernel) \(step.label)"] = row
-    }
-    return Array(rows.values)
-  }
-
-  /// The arithmetic of all tiles; of many, some are taken for all.
-  private static func cost(_ kernel: Kernel, _ sizes: [Int], tiles: Int) -> (flops: Double, halfFlops: Double) {
-    let sample = stride(from: 0, to: tiles, by: tiles / 1024 + 1).map {
-      KernelCost.estimate(kernel, sizes: sizes, tile: $0)
-    }
-    let share = Double(tiles) / Double(max(sample.count, 1))
-    return (sample.reduce(0) { $0 + $1.flops } * share, sample.reduce(0) { $0 + $1.halfFlops } * share)
-  }
-
-  private static func byteCount(_ space: Plan.Space, _ plan: Plan, _ dims: [String: Int]) -> Int {
-    func bytes(_ port: Plan.Port) -> Int { (port.type.elementCount.evaluate(dims) ?? 0) * port.type.dtype.size }
-    return switch space {
-    case .arena(let number): plan.buffers[number].byteCount.evaluate(dims) ?? 0
-    case .constant(let number): plan.constants[number].byteCount
-    case .input(let number): bytes(plan.inputs[number])
-    case .output(let number): bytes(plan.outputs[number])
-    }
-  }
-
-  /// What the machine needs at least: for the arithmetic as multiply-adds, or for reading and writing.
-  func limit(_ peak: Peak) -> (nanoseconds: Double, name: String) {
-    let perCall = bytes / Double(max(calls, 1))
-    let compute = (flops - halfFlops) / peak.flops + halfFlops / peak.halfFlops
-    let memory = bytes / peak.read(Int(perCall))
-    return compute >= memory ? (compute, "arithmetic") : (memory, "memory")
   }
 }

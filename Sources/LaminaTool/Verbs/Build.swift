@@ -35,6 +35,8 @@ struct Build: ParsableCommand {
   @Option(help: ArgumentHelp("The processor: native, x86-64-v2, x86-64-v3 or x86-64-v4.", valueName: "name"))
   var cpu: String?
   @OptionGroup var precision: PrecisionOptions
+  @OptionGroup var tuning: TuningOptions
+  @OptionGroup var timing: TimingOptions
   @OptionGroup var options: OutputOptions
 
   func run() throws {
@@ -45,39 +47,47 @@ struct Build: ParsableCommand {
       placement = .beside(path)
       model.settings.weights = nil
     }
-    let source = try model.load()
+    let times = timing.start()
+    let source = try times.measure { try model.load() }
     if !options.quiet && !options.json { Terminal.report(source.resolved.warnings) }
     var compile = try compileOptions(source, precision)
     if let cpu { compile.target = try TargetDescription.named(cpu) }
-    let lowered: LoweredModel
-    switch emit {
-    case .llvm, .asm:
-      lowered = try CompiledModel.lower(source.graph, compile)
-      let compiler = KernelCompiler(target: compile.target)
-      let texts = try lowered.kernels.map {
-        emit == .llvm ? try compiler.llvmText($0) : try compiler.assembly($0)
-      }
-      try AtomicFile.write(texts.joined(separator: "\n"), to: output)
-    case .header:
-      lowered = try CompiledModel.lower(source.graph, compile)
-      try ModelLinker(plan: lowered.plan, kernels: []).writeHeader(to: output)
-    case .executable, .shared, .static, .object:
-      guard let kind = ModelLinker.Output(rawValue: emit.rawValue) else { return }
-      lowered = try buildFile(
-        source.graph, compile, kind, to: output, weights: placement)
+    guard !tuning.tune || TargetDescription.native.features.isSuperset(of: compile.target.features) else {
+      throw ValidationError("--tune measures here, and this processor cannot run code for '\(compile.target.name)'")
     }
+    compile = try tuning.tuned(source, compile, options)
+    let plan = try times.measure { try write(source, compile, placement) }
+    if !options.json { times.show() }
     if options.quiet { return }
     let size = fileSize(output) ?? 0
-    let plan = lowered.plan
     if options.json {
       Terminal.print(
         "{\"path\": \(jsonString(output)), \"bytes\": \(size), \"weights\": \(plan.weightsByteCount), "
-          + "\"kernels\": \(plan.kernels.count), \"steps\": \(plan.steps.count)}")
+          + "\"kernels\": \(plan.kernels.count), \"steps\": \(plan.steps.count)\(times.jsonMember)}")
     } else {
       Terminal.print(
         "\(output)  \(bytesText(size))  (weights \(bytesText(plan.weightsByteCount)), \(plan.kernels.count) "
           + "kernel\(plan.kernels.count == 1 ? "" : "s"), \(plan.steps.count) step\(plan.steps.count == 1 ? "" : "s"))")
       if emit == .executable { Terminal.print("next: \(output.contains("/") ? output : "./\(output)") --help") }
     }
+  }
+
+  private func write(
+    _ source: ModelSource, _ compile: CompileOptions, _ placement: ModelLinker.Weights
+  ) throws -> Plan {
+    if let kind = ModelLinker.Output(rawValue: emit.rawValue) {
+      return try buildFile(source.graph, compile, kind, to: output, weights: placement).plan
+    }
+    let lowered = try CompiledModel.lower(source.graph, compile)
+    if emit == .header {
+      try ModelLinker(plan: lowered.plan, kernels: []).writeHeader(to: output)
+      return lowered.plan
+    }
+    let compiler = KernelCompiler(target: compile.target)
+    let texts = try timed("compile") {
+      try lowered.kernels.map { emit == .llvm ? try compiler.llvmText($0) : try compiler.assembly($0) }
+    }
+    try AtomicFile.write(texts.joined(separator: "\n"), to: output)
+    return lowered.plan
   }
 }

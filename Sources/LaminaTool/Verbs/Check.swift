@@ -22,6 +22,7 @@ struct Check: ParsableCommand {
   var model: String?
   @Flag(help: "Check the diagram's syntax only.")
   var syntax = false
+  @OptionGroup var timing: TimingOptions
   @OptionGroup var options: OutputOptions
 
   func run() throws {
@@ -38,28 +39,40 @@ struct Check: ParsableCommand {
   }
 
   private func check(_ path: String) throws {
+    let times = timing.start()
+    defer { times.show() }
     if ModelSource.isONNX(path) {
       let options = ResolveOptions(model: model, dims: try LoadOptions.sizes(dim))
-      let source = try ModelSource.load(path, options: options)
-      return syntax ? wellFormed(path) : show(path, source.resolved, source.resolved.warnings)
+      let source = try times.measure { try ModelSource.load(path, options: options) }
+      return syntax ? wellFormed(path, times) : show(path, source.resolved, source.resolved.warnings, times)
     }
-    let (file, findings) = loadGraphFile(path)
+    let (file, findings) = try times.measure { timed("read") { loadGraphFile(path) } }
     guard let file, !findings.contains(where: { $0.severity == .error }) else { throw DiagnosticsError(findings) }
-    if syntax { return wellFormed(path) }
+    if syntax { return wellFormed(path, times) }
     let dims = try LoadOptions.sizes(dim)
-    let resolved = try resolveModel(file, ResolveOptions(model: model, dims: dims))
-    show(path, resolved, findings + resolved.warnings)
+    let resolved = try times.measure {
+      try timed("resolve") { try resolveModel(file, ResolveOptions(model: model, dims: dims)) }
+    }
+    let fast = try fastCombinations(
+      Dictionary(file.frontMatter.dims.map { ($0.name.value, $0.fast) }, uniquingKeysWith: { first, _ in first }),
+      names: Array(resolved.graph.callerRanges.keys), file)
+    show(path, resolved, findings + resolved.warnings, times, fast)
   }
 
-  private func wellFormed(_ path: String) {
+  private func wellFormed(_ path: String, _ times: PhaseTimes?) {
     if options.quiet { return }
-    Terminal.print(options.json ? "{\"file\": \(jsonString(path)), \"errors\": 0}" : "\(path): well-formed")
+    Terminal.print(
+      options.json ? "{\"file\": \(jsonString(path)), \"errors\": 0\(times.jsonMember)}" : "\(path): well-formed")
   }
 
-  private func show(_ path: String, _ model: ResolvedModel, _ warnings: [Diagnostic]) {
+  private func show(
+    _ path: String, _ model: ResolvedModel, _ warnings: [Diagnostic], _ times: PhaseTimes?, _ fast: [[String: Int]] = []
+  ) {
     if !options.json { Terminal.report(warnings) }
     if options.quiet { return }
-    Terminal.print(options.json ? json(path, model, warnings) : table(path, model))
+    if options.json { return Terminal.print(json(path, model, warnings, times, fast)) }
+    Terminal.print(table(path, model))
+    if !fast.isEmpty { Terminal.print("code of its own for \(fast.map(sizesText).joined(separator: "; "))") }
   }
 
   private func table(_ path: String, _ model: ResolvedModel) -> String {
@@ -83,7 +96,9 @@ struct Check: ParsableCommand {
     return "\(path)\n\(table.text)"
   }
 
-  private func json(_ path: String, _ model: ResolvedModel, _ warnings: [Diagnostic]) -> String {
+  private func json(
+    _ path: String, _ model: ResolvedModel, _ warnings: [Diagnostic], _ times: PhaseTimes?, _ fast: [[String: Int]]
+  ) -> String {
     let boxes = statistics(model)
     let rows = boxes.map { box in
       "{\"box\": \(jsonString(box.path)), \"operation\": \(jsonString(box.operation)), "
@@ -93,7 +108,9 @@ struct Check: ParsableCommand {
     let top = boxes.filter { $0.depth == 0 }
     let parameters = top.reduce(0) { $0 + $1.parameterCount }
     let untrained = top.reduce(0) { $0 + $1.untrainedCount }
-    return "{\"file\": \(jsonString(path)), \"parameters\": \(parameters), \"not_trained\": \(untrained), \"warnings\": \(warnings.json), \"boxes\": [\n \(rows.joined(separator: ",\n "))]}"
+    return "{\"file\": \(jsonString(path)), \"parameters\": \(parameters), \"not_trained\": \(untrained), "
+      + "\"fast\": [\(fast.map(sizesJSON).joined(separator: ", "))], "
+      + "\"warnings\": \(warnings.json), \"boxes\": [\n \(rows.joined(separator: ",\n "))]\(times.jsonMember)}"
   }
 
   private func number(_ dim: Dim) -> String { dim.value.map(String.init) ?? jsonString(dim.description) }

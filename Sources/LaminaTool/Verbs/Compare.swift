@@ -37,6 +37,7 @@ struct Compare: ParsableCommand {
   @Option(help: ArgumentHelp("Write the smallest model that still differs into this folder.", valueName: "folder"))
   var repro: String?
   @OptionGroup var precision: PrecisionOptions
+  @OptionGroup var timing: TimingOptions
   @OptionGroup var options: OutputOptions
 
   func validate() throws {
@@ -46,7 +47,8 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     options.apply()
-    let source = try model.load(inputs: input)
+    let times = timing.start()
+    let source = try times.measure { try model.load(inputs: input) }
     if !options.quiet && !options.json { Terminal.report(source.resolved.warnings) }
     let compile = try compileOptions(source, precision)
     let graph = try CompiledModel.definition(source.graph, compile)
@@ -59,10 +61,10 @@ struct Compare: ParsableCommand {
     let named = Dictionary(zip(ports.map(\.name), inputs), uniquingKeysWith: { first, _ in first })
 
     let exact = compile.precision == .f32 ? nil : try interpret(source.graph, inputs: named)
-    let whole = try compareWhole(graph, named, exact, inputs, compile, tolerance)
+    let whole = try times.measure { try compareWhole(graph, named, exact, inputs, compile, tolerance) }
     var parts = PartComparer(graph, inputs: inputs, sizes: sizes, options: compile, threads: threads, tolerance: tolerance)
     var boxCount = 0
-    let difference = try parts.firstDifference { _, count in boxCount = count }
+    let difference = try times.measure { try parts.firstDifference { _, count in boxCount = count } }
     let reproduction = try difference.flatMap { difference in
       try repro.map { folder in
         var reproducer = Reproducer(difference, of: graph)
@@ -71,11 +73,12 @@ struct Compare: ParsableCommand {
     }
     let differs = difference != nil || whole.contains { !$0.comparison.matches }
     if options.json {
-      Terminal.print(json(whole, difference, graph, boxCount, reproduction))
+      Terminal.print(json(whole, difference, graph, boxCount, reproduction, times))
     } else if !options.quiet || differs {
       Terminal.print(table(whole))
       if !differs { Terminal.print("\n\(boxCount) box\(boxCount == 1 ? "" : "es") agree") }
     }
+    times.show()
     if let difference {
       if !options.json { Terminal.print("\n" + text(difference, graph) + (reproduction.map { "\nsee \($0)" } ?? "")) }
       throw FoundDifference(message: "\(place(difference)) differs from the interpreter")
@@ -100,7 +103,7 @@ struct Compare: ParsableCommand {
     _ graph: Graph, _ named: [String: Tensor], _ exact: [String: Tensor]?, _ inputs: [Tensor],
     _ compile: CompileOptions, _ tolerance: Tolerance
   ) throws -> [OutputComparison] {
-    let expected = try interpret(graph, inputs: named)
+    let expected = try timed("interpret") { try interpret(graph, inputs: named) }
     let compiled = try CompiledModel(graph, compile)
     return zip(compiled.plan.outputs, try compiled.run(inputs, threads: threads)).compactMap { port, result in
       guard let reference = expected[port.name] else { return nil }
@@ -157,7 +160,8 @@ struct Compare: ParsableCommand {
   }
 
   private func json(
-    _ outputs: [OutputComparison], _ difference: PartDifference?, _ graph: Graph, _ boxCount: Int, _ repro: String?
+    _ outputs: [OutputComparison], _ difference: PartDifference?, _ graph: Graph, _ boxCount: Int, _ repro: String?,
+    _ times: PhaseTimes?
   ) -> String {
     func figures(_ comparison: TensorComparison) -> String {
       let error = comparison.maxAbsoluteError
@@ -176,6 +180,6 @@ struct Compare: ParsableCommand {
       text += "\"operators\": \(jsonString(operators(difference.part, graph))), \(figures(difference.comparison))}"
     }
     if let repro { text += ",\n \"repro\": \(jsonString(repro))" }
-    return text + "}"
+    return text + times.jsonMember + "}"
   }
 }

@@ -3,13 +3,14 @@
 
 import ArgumentParser
 import GraphIR
+import GraphLayers
 import GraphSupport
 import Lamina
 import PlanIR
 import TensorCore
 import TensorFiles
 
-/// Reads a case (`model.onnx`, `inputs/NAME.npy`), runs it once, writes `OUT/NAME.npy`, says `ready`, and then times
+/// Reads a case (`model.onnx`, `inputs/NAME.npy` with `_` for `/`), runs it once, writes `OUT/NAME.npy`, says `ready`, and then times
 /// calls back to back for every line `go SECONDS MIN MAX` on standard input, until `quit`.
 struct Peer: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -19,6 +20,10 @@ struct Peer: ParsableCommand {
 
   @Option(name: .customLong("case"), help: ArgumentHelp("The folder of the case.", valueName: "folder"))
   var folder: String
+  @Option(help: ArgumentHelp("The model, when it is not the case's model.onnx.", valueName: "path"))
+  var model: String?
+  @Option(help: ArgumentHelp("Fix a named size.", valueName: "name=size"))
+  var dim: [String] = []
   @Option(help: ArgumentHelp("The most threads to use.", valueName: "number"))
   var threads = 1
   @Option(help: ArgumentHelp("Where to write the outputs of the first call.", valueName: "folder"))
@@ -27,10 +32,11 @@ struct Peer: ParsableCommand {
 
   func run() throws {
     let start = ContinuousClock.now
-    let source = try ModelSource.load("\(folder)/model.onnx")
+    let source = try ModelSource.load(
+      model ?? "\(folder)/model.onnx", options: ResolveOptions(dims: try LoadOptions.sizes(dim)))
     let inputs = try source.graph.inputs.map { input in
       let name = source.graph[input].name ?? ""
-      return try readTensor("\(folder)/inputs/\(name).npy")
+      return try readTensor("\(folder)/inputs/\(peerFileName(name))")
     }
     let loaded = ContinuousClock.now
     let model = try CompiledModel(source.graph, try compileOptions(source, precision))
@@ -39,7 +45,7 @@ struct Peer: ParsableCommand {
     try session.run()
     let done = ContinuousClock.now
     for (port, tensor) in zip(model.plan.outputs, session.outputs) {
-      try writeTensor(tensor, to: "\(out)/\(port.name).npy")
+      try writeTensor(tensor, to: "\(out)/\(peerFileName(port.name))")
     }
     say(
       "{\"event\": \"ready\", \"import_s\": 0, \"load_s\": \(seconds(loaded - start)), "

@@ -18,7 +18,8 @@ struct PlanMemory: ParsableCommand {
       Intermediate results lie in one arena, in places that others had before them. Shown are its exact size, what no
       placement could go under (the most bytes that are live during one step), and each piece of it: where it starts
       and during which steps it is needed. Sizes that are named are taken as --dim says, else at their lowest; the
-      worst case over their declared ranges stands beside.
+      worst case over their declared ranges stands beside, and the arena of each combination of sizes that has code of
+      its own (--fast N=1,8, or 'fast' in the file's dims).
       """)
 
   @OptionGroup var model: ModelOptions
@@ -26,6 +27,7 @@ struct PlanMemory: ParsableCommand {
   var output: String?
   @Option(help: ArgumentHelp("How many pieces to list, the largest first; 0 for all.", valueName: "number"))
   var top = 30
+  @OptionGroup var timing: TimingOptions
   @OptionGroup var options: OutputOptions
 
   func validate() throws {
@@ -35,23 +37,28 @@ struct PlanMemory: ParsableCommand {
 
   func run() throws {
     options.apply()
-    let source = try model.load()
-    let plan = try CompiledModel.lower(source.graph, try compileOptions()).plan
+    let times = timing.start()
+    let (source, plan) = try times.measure {
+      let source = try model.load()
+      return (source, try CompiledModel.lower(source.graph, try compileOptions(source)).plan)
+    }
+    times.show()
     let dims = smallestSizes(source.graph)
     guard let layout = plan.layout(dims), let bound = plan.lowerBound(dims), let scratch = plan.scratchBytes(dims)
     else {
       throw DiagnosticsError("no-plan", "the arena has no size for these dims: \(dims)")
     }
-    let pieces = zip(plan.buffers, layout.places).map {
+    let steps = plan.steps(for: dims)
+    let pieces = zip(plan.buffers, layout.places).filter { steps.contains($0.0.firstStep) }.map {
       MemoryPiece(
         name: $0.name, offset: $1.offset, byteCount: $1.byteCount,
-        steps: $0.firstStep...max($0.firstStep, $0.lastStep))
+        steps: $0.firstStep - steps.lowerBound...max($0.firstStep, $0.lastStep) - steps.lowerBound)
     }
     if let output {
-      let picture = memoryPicture(pieces, arena: layout.byteCount, bound: bound, steps: plan.steps.count)
+      let picture = memoryPicture(pieces, arena: layout.byteCount, bound: bound, steps: steps.count)
       try AtomicFile.write(picture, to: output)
     }
-    if options.json { return printJSON(pieces, arena: layout.byteCount, bound: bound, scratch: scratch, plan) }
+    if options.json { return printJSON(pieces, arena: layout.byteCount, bound: bound, scratch: scratch, plan, times) }
     var table = Table(headings: ["", "bytes", ""])
     table.numeric = [1]
     let over = bound == 0 ? 0 : Double(layout.byteCount - bound) / Double(bound) * 100
@@ -63,6 +70,13 @@ struct PlanMemory: ParsableCommand {
     ]
     if let worst = worstCase(plan) {
       table.rows.append(["arena at most", countText(worst.byteCount), worst.dims])
+    }
+    for variant in plan.variants {
+      let bytes = plan.arenaBytes(dims.merging(variant.sizes) { _, new in new }) ?? 0
+      let isShown = steps.lowerBound == variant.firstStep
+      table.rows.append([
+        "own code, arena", countText(bytes), "at \(sizesText(variant.sizes))" + (isShown ? ", shown here" : ""),
+      ])
     }
     Terminal.print(table.text)
     if options.quiet { return }
@@ -89,7 +103,7 @@ struct PlanMemory: ParsableCommand {
     return (worst.byteCount, "at " + names.map { "\($0)=\(worst.dims[$0] ?? 0)" }.joined(separator: ", "))
   }
 
-  private func printJSON(_ pieces: [MemoryPiece], arena: Int, bound: Int, scratch: Int, _ plan: Plan) {
+  private func printJSON(_ pieces: [MemoryPiece], arena: Int, bound: Int, scratch: Int, _ plan: Plan, _ times: PhaseTimes?) {
     let rows = pieces.map {
       "{\"name\": \(jsonString($0.name)), \"offset\": \($0.offset), \"bytes\": \($0.byteCount), "
         + "\"first_step\": \($0.steps.lowerBound), \"last_step\": \($0.steps.upperBound)}"
@@ -97,6 +111,7 @@ struct PlanMemory: ParsableCommand {
     Terminal.print(
       "{\"arena\": \(arena), \"lower_bound\": \(bound), \"scratch\": \(scratch), "
         + "\"weights\": \(plan.weightsByteCount), "
-        + "\"buffers\": [\(rows.joined(separator: ",\n "))]}")
+        + "\"fast\": [\(plan.variants.map { sizesJSON($0.sizes) }.joined(separator: ", "))], "
+        + "\"buffers\": [\(rows.joined(separator: ",\n "))]\(times.jsonMember)}")
   }
 }

@@ -30,32 +30,38 @@ struct Run: ParsableCommand {
   var random: Int?
   @OptionGroup var backend: BackendOptions
   @OptionGroup var precision: PrecisionOptions
+  @OptionGroup var tuning: TuningOptions
+  @OptionGroup var timing: TimingOptions
   @OptionGroup var options: OutputOptions
 
   func run() throws {
     options.apply()
-    let source = try model.load(inputs: input)
+    let times = timing.start()
+    let source = try times.measure { try model.load(inputs: input) }
     if !options.quiet && !options.json { Terminal.report(source.resolved.warnings) }
     let ports = source.graph.inputs.map { (name: source.graph[$0].name ?? "", type: source.graph.type($0)) }
     let inputs = try tensors(ports, source)
     let outputs: [(name: String, tensor: Tensor)]
-    let compile = try compileOptions(source, precision)
+    var compile = try compileOptions(source, precision)
     switch backend.backend {
     case .interpreter:
       let values = try interpret(
         try CompiledModel.definition(source.graph, compile), inputs: Dictionary(zip(ports.map(\.name), inputs), uniquingKeysWith: { first, _ in first }))
       outputs = source.graph.outputs.compactMap { output in values[output.name].map { (output.name, $0) } }
     case .jit:
-      let compiled = try CompiledModel(source.graph, compile)
+      compile = try tuning.tuned(source, compile, options)
+      let compiled = try times.measure { try CompiledModel(source.graph, compile) }
       let results = try compiled.run(inputs, threads: backend.threads)
       outputs = zip(compiled.plan.outputs.map(\.name), results).map { ($0, $1) }
     }
     let shown = Set(try writeOutputs(output, outputs))
     let results = outputs.filter { shown.contains($0.name) }
     if options.json {
-      Terminal.print("[\(results.map { jsonSummary($0.name, $0.tensor) }.joined(separator: ",\n "))]")
+      let list = "[\(results.map { jsonSummary($0.name, $0.tensor) }.joined(separator: ",\n "))]"
+      Terminal.print(times == nil ? list : "{\"outputs\": \(list)\(times.jsonMember)}")
     } else {
       for result in results { Terminal.print(textSummary(result.name, result.tensor)) }
+      times.show()
     }
   }
 
