@@ -30,6 +30,11 @@ package struct Peak: Sendable {
   /// Those to show, one or two for each memory: sizes near where one level ends and the next begins are left out.
   package var levels: [Bandwidth] { bandwidths.filter { $0.bytes != 1 << 20 && $0.bytes != 2 << 20 } }
 
+  /// One for each memory: that of the largest working set.
+  package var memories: [Bandwidth] {
+    levels.enumerated().filter { place, level in !levels[(place + 1)...].contains { $0.name == level.name } }.map(\.element)
+  }
+
   package func copy(_ bytes: Int) -> Double {
     (bandwidths.first { $0.bytes >= bytes } ?? bandwidths[bandwidths.count - 1]).copy
   }

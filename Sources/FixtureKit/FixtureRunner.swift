@@ -126,7 +126,7 @@ private struct FixtureRunner {
     case .kernels:
       let source = try load(command, fixesSizes: false)
       var compile = options.compile
-      compile.precision = source.precision
+      (compile.precision, compile.fast) = (source.precision, source.fast)
       let lowered = try CompiledModel.lower(source.graph, compile)
       return (["\(lowered.plan.kernels.count) kernels, \(lowered.plan.steps.count) steps"], [])
     case .plan:
@@ -142,7 +142,7 @@ private struct FixtureRunner {
     case .run:
       let source = try load(command, fixesSizes: false)
       var options = options
-      options.compile.precision = source.precision
+      (options.compile.precision, options.compile.fast) = (source.precision, source.fast)
       let runs = try ModelRuns(
         try CompiledModel.definition(source.graph, options.compile),
         seed: command.option("random").flatMap(Int.init) ?? 1, sizes: command.sizes(Self.optionNames))

@@ -207,20 +207,27 @@ private struct RooflineWriter {
     add("GFLOP/s", x: 22, y: middle, "quiet", " transform=\"rotate(-90 22 \(n(middle)))\"")
   }
 
-  /// The slopes end at the highest flat roof. Their names stand along them, each a little further right.
+  /// The slopes end at the highest flat roof. Their names stand along them, each a little further right, or behind the
+  /// one before where two are close.
   private mutating func addRoofs() {
     let peak = roofline.arithmetic.map(\.rate).max() ?? y.high
+    var before: (rate: Double, end: Double)?
     for (place, roof) in roofline.memories.sorted(by: { $0.rate > $1.rate }).enumerated() where roof.rate > 0 {
       let bottom = max(x.low, y.low / roof.rate)
       let ridge = peak / roof.rate
       guard ridge > bottom else { continue }
       let (from, to) = (Point(x: x(bottom), y: y(bottom * roof.rate)), Point(x: x(min(ridge, x.high)), y: y(min(ridge, x.high) * roof.rate)))
       addLine(from, to, "slope")
-      let part = min(0.1 + 0.13 * Double(place), 0.7)
+      let name = "\(roof.name) \(rateText(roof.rate)) GB/s"
+      let room = 6.8 * Double(name.count) / max(hypot(to.x - from.x, to.y - from.y), 1)
+      var part = 0.08 + 0.1 * Double(place)
+      if let before, (y(roof.rate * bottom) - y(before.rate * bottom)).magnitude < 18 { part = max(part, before.end) }
+      if part + room > 1 { part = 0.02 }
+      before = (roof.rate, part + room)
       let at = Point(x: from.x + (to.x - from.x) * part, y: from.y + (to.y - from.y) * part)
       let angle = atan2(to.y - from.y, to.x - from.x) * 180 / .pi
       add(
-        "\(roof.name) \(rateText(roof.rate)) GB/s", x: at.x, y: at.y - 5, "quiet start halo",
+        name, x: at.x, y: at.y - 5, "quiet start halo",
         " transform=\"rotate(\(n(angle)) \(n(at.x)) \(n(at.y)))\"")
     }
     for roof in roofline.arithmetic where roof.rate > 0 {
@@ -228,8 +235,8 @@ private struct RooflineWriter {
       let start = roofline.memories.map { roof.rate / $0.rate }.min() ?? x.low
       addLine(Point(x: x(start), y: height), Point(x: x.to, y: height), "roof")
       let name = "\(roof.name) \(rateText(roof.rate)) GFLOP/s"
-      add(name, x: x.to - 6, y: height - 7, "quiet end halo")
-      taken.append(Frame(x: x.to - 200, y: height - 20, width: 200, height: 18))
+      add(name, x: max(x(start), x.from) + 6, y: height - 7, "quiet start halo")
+      taken.append(Frame(x: max(x(start), x.from), y: height - 20, width: 200, height: 18))
     }
   }
 

@@ -24,9 +24,14 @@ package final class CompiledModel: @unchecked Sendable {
 
   /// Optimises, lowers and compiles a graph whose parameters are bound.
   package convenience init(_ graph: Graph, _ options: CompileOptions = CompileOptions()) throws {
+    try self.init(try CompiledModel.parts(graph, options), options)
+  }
+
+  /// Lowers and compiles the graphs; large weights stay in the files they are mapped from.
+  convenience init(_ parts: Parts, _ options: CompileOptions) throws {
     var lowering = options.lowering
     lowering.mapsConstants = true
-    try self.init(try LoweredModel.lower(try CompiledModel.optimized(graph, options), lowering), options)
+    try self.init(try CompiledModel.lower(parts, lowering), options)
   }
 
   /// The graph of primitive operators that kernels are made for.
@@ -52,13 +57,11 @@ package final class CompiledModel: @unchecked Sendable {
 
   /// The graph as kernels and a plan.
   package static func lower(_ graph: Graph, _ options: CompileOptions) throws -> LoweredModel {
-    try lower(parts(graph, options), options)
+    try lower(parts(graph, options), options.lowering)
   }
 
-  static func lower(_ parts: Parts, _ options: CompileOptions) throws -> LoweredModel {
-    let lowered = try timed("lower") {
-      try LoweredModel.lower(parts.general, options.lowering, variants: parts.variants)
-    }
+  static func lower(_ parts: Parts, _ options: LoweringOptions) throws -> LoweredModel {
+    let lowered = try timed("lower") { try LoweredModel.lower(parts.general, options, variants: parts.variants) }
     PhaseTimes.count("kernel calls", lowered.plan.steps.count { $0.control == nil })
     PhaseTimes.count("kernels", lowered.kernels.count)
     return lowered

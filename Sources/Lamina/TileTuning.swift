@@ -50,7 +50,7 @@ package struct TileTuner {
     let start = ContinuousClock.now
     let end = start + .seconds(seconds)
     let parts = try CompiledModel.parts(graph, options)
-    let lowered = try CompiledModel.lower(parts, options)
+    let lowered = try CompiledModel.lower(parts, options.lowering)
     let shapes = Set(lowered.contractions.compactMap { $0 })
     for shape in shapes { times[shape] = read(shape) }
     var report = TuningReport(shapes: shapes.count)
@@ -89,7 +89,7 @@ package struct TileTuner {
   ) throws {
     var options = options
     options.tiles = tiles
-    let model = try CompiledModel(CompiledModel.lower(parts, options), options)
+    let model = try CompiledModel(parts, options)
     let ports = model.plan.inputs.map { (name: $0.name, type: $0.type) }
     var sums: [ContractionShape: (time: Double, calls: Double)] = [:]
     for dims in try sizes(model.plan) {

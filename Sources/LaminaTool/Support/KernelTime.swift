@@ -76,7 +76,7 @@ extension Roofline {
     if rows.contains(where: { $0.halfFlops > 0 }) { flat.append(Roof("bf16 multiply-adds", peak.halfFlops)) }
     self.init(
       title: title, subtitle: subtitle, arithmetic: flat,
-      memories: peak.levels.map { Roof("\($0.name) \(bytesText($0.bytes))", $0.read) },
+      memories: peak.memories.map { Roof("\($0.name) \(bytesText($0.bytes))", $0.read) },
       dots: rows.map { row in
         let limit = row.limit(peak)
         return Dot(

@@ -17,6 +17,9 @@ import TensorFiles
   import Darwin
 #endif
 
+/// Set when the user wants to stop: the runtimes end by themselves then, and what was measured is kept.
+private nonisolated(unsafe) var isInterrupted: sig_atomic_t = 0
+
 /// What one runtime did with the model.
 struct PeerResult {
   var name: String
@@ -75,6 +78,7 @@ struct PeerRun {
       throw SystemFailure.diagnostics("file-write", "cannot make a folder in", environment("TMPDIR") ?? "/tmp")
     }
     folder = String(cString: made)
+    signal(SIGINT) { _ in isInterrupted = 1 }
     try AtomicFile.write(peerProgram, to: "\(folder)/peers.py")
   }
 
@@ -104,7 +108,8 @@ struct PeerRun {
     for input in inputs { try writeTensor(input.tensor, to: "\(folder)/inputs/\(peerFileName(input.name))") }
     var runners: [(process: WorkerProcess, result: PeerResult)] = []
     var failed: [PeerResult] = []
-    for peer in [Peer(name: "lamina", version: LaminaCommand.configuration.version, missing: [])] + peers {
+    for peer in [Peer(name: "lamina", version: LaminaCommand.configuration.version, missing: [])] + peers
+    where isInterrupted == 0 {
       progress("starting \(peer.name)")
       var result = PeerResult(name: peer.name, version: peer.version)
       let start = ContinuousClock.now
@@ -119,13 +124,16 @@ struct PeerRun {
         failed.append(result)
       }
     }
-    for round in 0..<rounds {
+    for round in 0..<rounds where isInterrupted == 0 {
       progress("turn \(round + 1) of \(rounds)")
       // Another one begins each time.
       for place in runners.indices {
         let place = (place + round) % runners.count
         turn(runners[place].process, &runners[place].result)
       }
+    }
+    if isInterrupted != 0, runners.contains(where: { $0.result.median == .infinity }) {
+      throw DiagnosticsError("interrupted", "stopped before every runtime had its turn")
     }
     for runner in runners { runner.process.send("quit") }
     for runner in runners { runner.process.end(after: 10) }
@@ -166,7 +174,7 @@ struct PeerRun {
       result.minimum = min(result.minimum, numbers[0])
       result.median = min(result.median, numbers[2])
     } catch let failure as PeerFailure {
-      result.failure = failure.reason
+      if isInterrupted == 0 { result.failure = failure.reason }
     } catch {}
   }
 
