@@ -28,6 +28,7 @@ package struct TileTuner {
   private let options: CompileOptions
   private let cache: TileCache
   private let seconds: Double
+  private let patience: Duration
   private let progress: (_ done: Int, _ total: Int) -> Void
   /// Nanoseconds of a call, by shape and tile.
   private var times: [ContractionShape: [Contract.Tile: Double]] = [:]
@@ -37,12 +38,14 @@ package struct TileTuner {
 
   /// - Parameters:
   ///   - seconds: About how long to measure at most.
+  ///   - patience: How long to run the model with a choice of tiles, to meet a quiet moment.
   ///   - progress: Called before each measurement of the model.
   package init(
     _ graph: Graph, _ options: CompileOptions, cache: TileCache, seconds: Double,
-    progress: @escaping (_ done: Int, _ total: Int) -> Void
+    patience: Duration = .milliseconds(300), progress: @escaping (_ done: Int, _ total: Int) -> Void
   ) {
-    (self.graph, self.options, self.cache, self.seconds, self.progress) = (graph, options, cache, seconds, progress)
+    (self.graph, self.options, self.cache, self.progress) = (graph, options, cache, progress)
+    (self.seconds, self.patience) = (seconds, patience)
   }
 
   /// The tiles to compile the model with.
@@ -63,8 +66,9 @@ package struct TileTuner {
       var trial: [ContractionShape: Contract.Tile] = [:]
       for shape in shapes { trial[shape] = missing(shape).first ?? best(shape) }
       try measure(trial, parts, end)
+      // What is measured is kept, whatever happens after.
+      for shape in shapes { write(shape) }
     }
-    for shape in shapes { write(shape) }
     let tiles = Dictionary(uniqueKeysWithValues: shapes.map { ($0, best($0)) })
     report.unfinished = shapes.count { !isDone($0) }
     report.improved = tiles.count { $0.value != $0.key.ruledTile }
@@ -97,7 +101,7 @@ package struct TileTuner {
       try session.run()
       var least = try session.profile()
       // Long enough for a quiet moment, not longer than there is.
-      let limit = min(ContinuousClock.now + .milliseconds(300), end)
+      let limit = min(ContinuousClock.now + patience, end)
       var count = 1
       while count < 200, count < 4 || ContinuousClock.now < limit {
         for (step, time) in try session.profile().enumerated() { least[step] = min(least[step], time) }

@@ -5,6 +5,7 @@ import FixtureKit
 import GraphIR
 import GraphInterpreter
 import GraphLayers
+import GraphLowering
 import GraphSupport
 import Lamina
 import PlanIR
@@ -29,13 +30,13 @@ import Testing
     Case(
       name: "convolutions", dims: "{N: {range: 1..8, fast: 2}, H: {range: 8..32, fast: [8, 16]}}",
       boxes: """
-        x["Input(N, H, H, 3)"] --> a["Conv2D(16, 3x3, relu)"] --> b["BatchNorm()"] --> c["MaxPool2D(2x2)"]
+        x["Input(N, H, H, 3)"] --> a["Conv2D(16, 3x3, relu)"] --> b["BatchNormalization()"] --> c["MaxPool2D(2x2)"]
         c --> d["Conv2D(8, 3x3, relu)"] --> y["GlobalAvgPool2D()"]
         """,
       sizes: [(2, 8), (2, 16), (1, 16), (2, 9), (8, 32)].map { ["N": $0, "H": $1] }),
     Case(
       name: "attention", dims: "{T: {range: 1..40, fast: [1, 32]}, N: 1..4}",
-      boxes: "x[\"Input(N, T, 32)\"] --> a[\"MultiHeadAttention(4, 8)\"] --> y[\"LayerNorm()\"]",
+      boxes: "x[\"Input(N, T, 32)\"] --> a[\"MultiHeadAttention(4, 8)\"] --> y[\"LayerNormalization()\"]",
       sizes: [(1, 1), (3, 1), (2, 32), (2, 33), (4, 7)].map { ["N": $0, "T": $1] }),
     Case(
       name: "recurrence", dims: "{N: {range: 1..8, fast: [1, 4]}, T: 1..20}",

@@ -10,6 +10,7 @@ import GraphSupport
 import KernelIR
 import LLVMBackend
 import Lamina
+import PlanIR
 import TensorCore
 import Testing
 
@@ -63,9 +64,11 @@ import Testing
     let place = folder.file("tiles")
     defer { try? FileManager.default.removeItem(atPath: place) }
     let cache = TileCache(folder: place, target: options.target)
-    func tune(seconds: Double = 100) throws -> (TuningReport, rounds: Int) {
+    func tune(seconds: Double = 1e6) throws -> (TuningReport, rounds: Int) {
       var rounds = 0
-      var tuner = TileTuner(source.graph, options, cache: cache, seconds: seconds) { _, _ in rounds += 1 }
+      var tuner = TileTuner(
+        source.graph, options, cache: cache, seconds: seconds, patience: .milliseconds(1)
+      ) { _, _ in rounds += 1 }
       let (tiles, report) = try tuner.tune()
       #expect(tiles.count == report.shapes && tiles.allSatisfy { $0.key.tiles.contains($0.value) })
       var options = options

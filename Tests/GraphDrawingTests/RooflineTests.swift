@@ -41,10 +41,10 @@ import Testing
   /// A kernel at half the peak and far right is drawn below the flat roof and right of one with less arithmetic.
   @Test func placesFollowTheNumbers() throws {
     let (text, circles) = try picture([dot("dense", 5e6, 1e4, 1e5), dot("chain", 1e4, 8e4, 1e4)])
-    let places = circles.prefix(2).map { (x: Double($0["cx"] ?? "") ?? 0, y: Double($0["cy"] ?? "") ?? 0) }
-    #expect(places[0].x > places[1].x && places[0].y < places[1].y)
-    let radii = circles.prefix(2).compactMap { Double($0["r"] ?? "") }
-    #expect(radii[0] > radii[1])
+    func numbers(_ key: String) -> [Double] { circles.prefix(2).compactMap { $0[key].flatMap { Double($0) } } }
+    let (x, y, radii) = (numbers("cx"), numbers("cy"), numbers("r"))
+    try #require(x.count == 2 && y.count == 2 && radii.count == 2)
+    #expect(x[0] > x[1] && y[0] < y[1] && radii[0] > radii[1])
     #expect(text.contains("dense") && text.contains("50 GFLOP/s") && text.contains("91 % of the time"))
     #expect(text.contains("a &lt;b&gt; &amp; &quot;c&quot; 网络"))
     #expect(text.contains("DRAM 20 GB/s") && text.contains("multiply-adds 100 GFLOP/s"))
@@ -70,7 +70,10 @@ import Testing
 
   /// The list ends somewhere, the dots do not.
   @Test func manyKernelsAreReadable() throws {
-    let dots = (0..<200).map { dot("kernel \($0)", Double($0 + 1) * 1e4, 1e4, Double(1000 + 7 * $0)) }
+    let dots = (0..<200).map { (index: Int) -> Roofline.Dot in
+      let (flops, time) = (Double(index + 1) * 1e4, Double(1000 + 7 * index))
+      return dot("kernel \(index)", flops, 1e4, time)
+    }
     let (text, circles) = try picture(dots)
     #expect(circles.count == 200 + 24 + 2)
     #expect(text.contains("… and 176 more"))
