@@ -145,32 +145,21 @@ package struct ModelLinker {
 
 /// A folder beside the result, so that the last step is a rename.
 private struct Workspace {
-  private let folder: String
+  private let folder: TemporaryFolder
 
   init(beside path: String) throws(DiagnosticsError) {
     var status = stat()
     if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
       throw DiagnosticsError("file-write", "cannot write '\(path)': it is a folder", file: path)
     }
-    let template = strdup("\(parent(of: path))/.lamina-XXXXXX")
-    defer { free(template) }
-    guard let template, mkdtemp(template) != nil else {
+    do {
+      folder = try TemporaryFolder(in: parent(of: path), prefix: ".lamina-")
+    } catch {
       throw SystemFailure.diagnostics("file-write", "cannot write", path)
     }
-    folder = String(cString: template)
   }
 
-  func path(_ name: String) -> String { "\(folder)/\(name)" }
+  func path(_ name: String) -> String { folder.file(name) }
 
-  func remove() {
-    guard let entries = opendir(folder) else { return }
-    while let entry = readdir(entries) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if name != "." && name != ".." { unlink(path(name)) }
-    }
-    closedir(entries)
-    rmdir(folder)
-  }
+  func remove() { folder.remove() }
 }

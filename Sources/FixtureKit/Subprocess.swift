@@ -66,36 +66,3 @@ private func currentEnvironment() -> [String] {
   }
   return result
 }
-
-/// A folder that goes away, with the files in it, when its owner does.
-package final class TemporaryFolder: Sendable {
-  package let path: String
-
-  package init() throws {
-    let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    var template = Array("\(base)/lamina-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw SystemFailure.diagnostics("file-write", "cannot make a folder in", base) }
-    path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-  }
-
-  package func file(_ name: String) -> String { "\(path)/\(name)" }
-
-  /// The names of what is in it, sorted.
-  package var names: [String] {
-    guard let handle = opendir(path) else { return [] }
-    defer { closedir(handle) }
-    var names: [String] = []
-    while let entry = readdir(handle) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if name != "." && name != ".." { names.append(name) }
-    }
-    return names.sorted()
-  }
-
-  deinit {
-    for name in names where unlink(file(name)) != 0 { rmdir(file(name)) }
-    rmdir(path)
-  }
-}

@@ -17,8 +17,8 @@ package struct ConstantSource: Sendable {
   /// Whether it has whole pages of the blob, in which it lies as in its file.
   package var isMapped = false
 
-  /// Writes its bytes to the zeroed memory at `target`, `byteCount` bytes, or maps its file there. What was read of a mapped file is given
-  /// back, so that the weights are not in memory twice.
+  /// Writes its bytes to the zeroed memory at `target`, `byteCount` bytes, or maps its file there. What was read of a
+  /// mapped file is given back, so that the weights are not in memory twice.
   package func write(to target: UnsafeMutableRawBufferPointer) {
     if isMapped, let start = target.baseAddress,
       tensor.storage.map(tensor.byteOffset..<tensor.byteOffset + byteCount, at: start)

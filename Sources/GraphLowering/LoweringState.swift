@@ -90,7 +90,7 @@ final class LoweringState {
   }
 
   /// The members of a region that `grow` finds without some nodes, where none of them waits for what waits for another:
-  /// late ones are left out and it grows again. Nil when `grow` is, or when it does not settle.
+  /// late ones are left out and it grows again. Nil when an anchor waits, or when it does not settle.
   ///
   /// - Parameter anchors: members that cannot be left out, besides what `grow` gives.
   func settled(

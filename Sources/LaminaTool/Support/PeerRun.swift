@@ -62,7 +62,8 @@ struct PeerRun {
   var progress: (String) -> Void
 
   /// The case's folder: the inputs, and a folder of outputs for each runtime.
-  private let folder: String
+  private let scratch: TemporaryFolder
+  private var folder: String { scratch.path }
 
   init(
     python: String, model: String, dims: [String], threads: Int, precision: Precision, rounds: Int, seconds: Double,
@@ -73,17 +74,13 @@ struct PeerRun {
     guard let whole = realpath(model, nil) else { throw SystemFailure.diagnostics("file-read", "cannot read", model) }
     self.model = String(cString: whole)
     free(whole)
-    var template = Array("\(environment("TMPDIR") ?? "/tmp")/lamina-peers-XXXXXX".utf8CString)
-    guard let made = mkdtemp(&template) else {
-      throw SystemFailure.diagnostics("file-write", "cannot make a folder in", environment("TMPDIR") ?? "/tmp")
-    }
-    folder = String(cString: made)
+    scratch = try TemporaryFolder(prefix: "lamina-peers-")
     signal(SIGINT) { _ in isInterrupted = 1 }
-    try AtomicFile.write(peerProgram, to: "\(folder)/peers.py")
+    try AtomicFile.write(peerProgram, to: scratch.file("peers.py"))
   }
 
   /// Removes what the run wrote.
-  func clean() { removeTree(folder) }
+  func clean() { scratch.remove() }
 
   /// What the Python has.
   func peers() throws -> (peers: [Peer], python: String) {
@@ -182,7 +179,7 @@ struct PeerRun {
 
   private func outputs(_ name: String) throws -> [String: Tensor] {
     var tensors: [String: Tensor] = [:]
-    for file in names(in: "\(folder)/\(name)") where file.hasSuffix(".npy") {
+    for file in TemporaryFolder.names(in: "\(folder)/\(name)") where file.hasSuffix(".npy") {
       tensors[file] = try readTensor("\(folder)/\(name)/\(file)")
     }
     return tensors
@@ -210,24 +207,3 @@ struct PeerRun {
 
 /// The file of a tensor in a case's folder: names may be paths.
 func peerFileName(_ name: String) -> String { String(name.map { $0 == "/" ? "_" : $0 }) + ".npy" }
-
-private func names(in folder: String) -> [String] {
-  guard let directory = opendir(folder) else { return [] }
-  defer { closedir(directory) }
-  var names: [String] = []
-  while let entry = readdir(directory) {
-    let name = withUnsafePointer(to: &entry.pointee.d_name) {
-      $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-    }
-    if name != "." && name != ".." { names.append(name) }
-  }
-  return names
-}
-
-private func removeTree(_ path: String) {
-  for name in names(in: path) {
-    let inner = "\(path)/\(name)"
-    if unlink(inner) != 0 { removeTree(inner) }
-  }
-  rmdir(path)
-}
