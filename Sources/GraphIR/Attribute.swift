@@ -91,6 +91,15 @@ package struct Attribute<Owner: Sendable>: Sendable {
     }
   }
 
+  /// An attribute of a part.
+  package init<Part>(_ attribute: Attribute<Part>, of part: any WritableKeyPath<Owner, Part> & Sendable) {
+    name = attribute.name
+    summary = attribute.summary
+    kind = attribute.kind
+    get = { attribute.get($0[keyPath: part]) }
+    set = { attribute.set(&$0[keyPath: part], $1) }
+  }
+
   /// An attribute that is part of a property.
   package init<Value: AttributeRepresentable>(
     _ name: String, _ summary: String, get: @escaping @Sendable (Owner) -> Value,

@@ -186,9 +186,11 @@ package enum OperatorRegistry {
     MaxPool.self,
     MaxPoolIndices.self,
     MaxRoiPool.self,
+    MaxRoiPoolGradient.self,
     MaxUnpool.self,
     PoolGradient.self,
     RoiAlign.self,
+    RoiAlignGradient.self,
     // Normalization
     BatchNormalization.self,
     EmbedLayerNormalization.self,

@@ -32,8 +32,8 @@ package struct RoiAlign: Operation {
   package var spatialScale = 1.0
   package init() {}
 
-  private static let pointLimit = 4096
-  private var shift: Double { coordinates == "half_pixel" ? 0.5 : 0 }
+  static let pointLimit = 4096
+  var shift: Double { coordinates == "half_pixel" ? 0.5 : 0 }
 
   package func inferTypes(_ operands: [TensorType?]) throws(TypeError) -> [TensorType] {
     guard let x = operands[0], let rois = operands[1], let batch = operands[2] else {
@@ -67,34 +67,14 @@ package struct RoiAlign: Operation {
     var result = Reference(zeros: x.dtype, shape)
     forEachIndex(shape) { position, index in
       let image = clampedIndex(batch.integers[index[0]], x.shape[0]) * x.shape[1] + index[1]
-      let corner = (0..<4).map { rois.reals[index[0] * 4 + $0] * spatialScale - shift }
-      func cells(_ start: Double, _ end: Double, _ count: Int) -> (size: Double, points: Int) {
-        let extent = shift == 0 ? maximum(end - start, 1) : end - start
-        let adaptive = min(max(0, (extent / Double(count)).rounded(.up)), Double(Self.pointLimit))
-        return (extent / Double(count), samplingRatio > 0 ? samplingRatio : adaptive.isNaN ? 0 : Int(adaptive))
+      let points = points(rois.reals[index[0] * 4..<index[0] * 4 + 4], index[2], index[3], height, width)
+      let parts = points.map { taps in taps.map { $0.weight * x.reals[image * height * width + $0.place] } }
+      if mode == "avg" {
+        result.reals[position] = parts.joined().reduce(0, +) / Double(max(1, points.count))
+      } else {
+        let largest = parts.map { $0.isEmpty ? 0 : $0.reduce(-.infinity, maximum) }
+        result.reals[position] = largest.dropFirst().reduce(largest.first ?? 0, maximum)
       }
-      let (rows, columns) = (cells(corner[1], corner[3], outputHeight), cells(corner[0], corner[2], outputWidth))
-      var (sum, best): (Double, Double?) = (0, nil)
-      for i in 0..<rows.points {
-        let y = corner[1] + (Double(index[2]) + (Double(i) + 0.5) / Double(rows.points)) * rows.size
-        for j in 0..<columns.points {
-          let x0 = corner[0] + (Double(index[3]) + (Double(j) + 0.5) / Double(columns.points)) * columns.size
-          var parts = [0.0, 0, 0, 0]
-          if y >= -1 && y <= Double(height) && x0 >= -1 && x0 <= Double(width) {
-            let (top, left) = (min(max(y, 0), Double(height - 1)), min(max(x0, 0), Double(width - 1)))
-            let (r, c) = (Int(top), Int(left))
-            let (dy, dx) = (top - Double(r), left - Double(c))
-            for (place, weight) in [(1 - dy) * (1 - dx), (1 - dy) * dx, dy * (1 - dx), dy * dx].enumerated() {
-              let (row, column) = (min(r + place / 2, height - 1), min(c + place % 2, width - 1))
-              parts[place] = weight * x.reals[(image * height + row) * width + column]
-            }
-          }
-          sum += parts.reduce(0, +)
-          let largest = parts.reduce(-.infinity, maximum)
-          best = best.map { maximum($0, largest) } ?? largest
-        }
-      }
-      result.reals[position] = mode == "avg" ? sum / Double(max(1, rows.points * columns.points)) : best ?? 0
     }
     return [result]
   }
@@ -106,74 +86,48 @@ package struct RoiAlign: Operation {
     return .loops { context in
       let (tile, region, channel) = context.regionTile(types.results[0].shape[0], channels: x.shape[1])
       var statements: [Statement] = []
-      func define(_ name: String, _ value: Expr) -> Expr { context.define(name, value, in: &statements) }
       let picked = clampedIndex(context.load(2, at: region), context.size(x.shape[0]))
-      let image = define("image", picked * context.size(x.shape[1]) + channel)
-      let corner = (0..<4).map {
-        define("corner", context.load(1, at: region * .int(4) + .int($0)) * spatialScale - shift)
-      }
-      /// The size of a cell along an axis, and the number of points in it.
-      func cells(_ start: Expr, _ end: Expr, _ count: Int) -> (size: Expr, points: Expr) {
-        let extent = define("extent", shift == 0 ? .max(end - start, .constant(1, dtype)) : end - start)
-        let size = define("size", extent / Double(count))
-        if samplingRatio > 0 { return (size, .int(samplingRatio)) }
-        let points = Expr.unary(.ceil, size).cast(to: .i64)
-        return (size, define("points", .max(.int(0), .min(points, .int(Self.pointLimit)))))
-      }
-      let rows = cells(corner[1], corner[3], outputHeight)
-      let columns = cells(corner[0], corner[2], outputWidth)
-      let (row, column, i, j) = (context.axis("row"), context.axis("column"), context.axis("i"), context.axis("j"))
+      let image = context.define("image", picked * context.size(x.shape[1]) + channel, in: &statements)
+      let plane = image * context.size(x.shape[2] * x.shape[3])
       let total = context.local("total", dtype)
       let isFirst = context.local("isFirst", .bool)
-      var point: [Statement] = []
-      func step(_ name: String, _ value: Expr) -> Expr { context.define(name, value, in: &point) }
-      func place(_ start: Expr, _ cell: Axis, _ p: Axis, _ cells: (size: Expr, points: Expr)) -> Expr {
-        let inner = (Expr.axis(p).cast(to: dtype) + 0.5) / cells.points.cast(to: dtype)
-        return step("place", start + (Expr.axis(cell).cast(to: dtype) + inner) * cells.size)
-      }
-      let (y, x0) = (place(corner[1], row, i, rows), place(corner[0], column, j, columns))
-      /// The two elements around a coordinate, and the weight of the second.
-      func around(_ c: Expr, _ size: Dim) -> (first: Expr, second: Expr, weight: Expr) {
-        let last = context.size(size) - .int(1)
-        let kept = step("kept", .min(.max(c, .constant(0, dtype)), last.cast(to: dtype)))
-        let first = step("first", .max(.int(0), .min(kept.cast(to: .i64), last)))
-        return (first, .min(first + .int(1), last), step("weight", kept - first.cast(to: dtype)))
-      }
-      func isOn(_ c: Expr, _ size: Dim) -> Expr {
-        .binary(.ge, c, .constant(-1, dtype)) && .binary(.le, c, context.size(size).cast(to: dtype))
-      }
-      let isInside = step("isInside", isOn(y, x.shape[2]) && isOn(x0, x.shape[3]))
-      let (down, across) = (around(y, x.shape[2]), around(x0, x.shape[3]))
-      let width = context.size(x.shape[3])
-      func part(_ r: Expr, _ c: Expr, _ weight: Expr) -> Expr {
-        let value = context.load(0, at: (image * context.size(x.shape[2]) + r) * width + c, where: isInside)
-        return step("part", .select(isInside, weight * value, .constant(0, dtype)))
-      }
-      let (up, left) = (1.0 - down.weight, 1.0 - across.weight)
-      let parts = [
-        part(down.first, across.first, up * left), part(down.first, across.second, up * across.weight),
-        part(down.second, across.first, down.weight * left),
-        part(down.second, across.second, down.weight * across.weight),
-      ]
       let isMean = mode == "avg"
-      if isMean {
-        point.append(.assign(total, .local(total) + (parts[0] + parts[1] + (parts[2] + parts[3]))))
-      } else {
-        let largest = step("largest", .max(.max(parts[0], parts[1]), .max(parts[2], parts[3])))
-        point.append(.assign(total, .select(.local(isFirst), largest, .max(.local(total), largest))))
-        point.append(.assign(isFirst, .bool(false)))
-      }
-      let count = Expr.max(.int(1), rows.points * columns.points).cast(to: dtype)
-      let offset = (tile * .int(outputHeight) + .axis(row)) * .int(outputWidth) + .axis(column)
-      let cell: [Statement] = [
-        .variable(total, .constant(0, dtype)), .variable(isFirst, .bool(true)),
-        .loop(Loop(i, rows.points, .serial, [.loop(Loop(j, columns.points, .serial, point))])),
-        context.store(0, at: offset, isMean ? .local(total) / count : .local(total)),
-      ]
-      statements.append(
-        .loop(Loop(row, .int(outputHeight), .serial, [.loop(Loop(column, .int(outputWidth), .serial, cell))])))
+      let cells = outputHeight * outputWidth
       return statements
+        + points(of: region, rois: 1, height: x.shape[2], width: x.shape[3], dtype, &context) { context, cell in
+          let value = isMean ? .local(total) / cell.count : .local(total)
+          return (
+            [.variable(total, .constant(0, dtype)), .variable(isFirst, .bool(true))],
+            [context.store(0, at: tile * .int(cells) + cell.offset, value)]
+          )
+        } point: { context, point in
+          var step: [Statement] = []
+          let parts = point.taps.map { tap in
+            let value = context.load(0, at: plane + tap.place, where: point.isInside)
+            let part = Expr.select(point.isInside, tap.weight * value, .constant(0, dtype))
+            return context.define("part", part, in: &step)
+          }
+          if isMean {
+            step.append(.assign(total, .local(total) + (parts[0] + parts[1] + (parts[2] + parts[3]))))
+          } else {
+            let largest = Expr.max(.max(parts[0], parts[1]), .max(parts[2], parts[3]))
+            let value = context.define("largest", largest, in: &step)
+            step.append(.assign(total, .select(.local(isFirst), value, .max(.local(total), value))))
+            step.append(.assign(isFirst, .bool(false)))
+          }
+          return step
+        }
     }
+  }
+
+  /// Of X only. Regions get none, as in every framework: points and their number move with them in steps, and what
+  /// trains the regions is a loss of its own.
+  package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
+    guard let seed = context.seeds[0], let x = context.operands[0], let rois = context.operands[1],
+      let batch = context.operands[2]
+    else { return [nil, nil, nil] }
+    let spread = RoiAlignGradient(self, of: context.type(x).shape)
+    return [try context.emit(spread, seed, rois, batch, mode == "max" ? x : nil), nil, nil]
   }
 
   package static func sample(_ random: inout SampleSource) -> Sample {
