@@ -122,10 +122,7 @@ extension Graph {
       else { continue }
       needed[index] = true
       for operand in node.operands { if let operand { wanted[operand.index] = true } }
-      if hasRuntimeSizes {
-        for result in node.results { for dim in type(result).shape { sizes.formUnion(dim.symbols) } }
-        for region in node.operation.regions { sizes.formUnion(region.symbols.map(\.name)) }
-      }
+      if hasRuntimeSizes { sizes.formUnion(sizeNames(of: node)) }
     }
     return needed
   }

@@ -45,6 +45,10 @@ package func verify(_ graph: Graph) -> [String] {
       }
       if !available.insert(symbol).inserted { findings.append("the size \(symbol) is made twice") }
     }
+    let early = node.operation.attributeSizeNames.intersection(runtime).subtracting(available)
+    if !early.isEmpty {
+      findings.append("node \(index) '\(name)' names a size that nothing before it makes: \(early.sorted())")
+    }
     for result in node.results {
       guard graph.values.indices.contains(result.index) else {
         findings.append("node \(index) '\(name)' has no value for a result")

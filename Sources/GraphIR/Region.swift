@@ -147,4 +147,27 @@ extension Graph {
   package func definesSize(_ name: String) -> Bool {
     nodes.contains { $0.operation.definedSizes.contains { $0.symbols.contains(name) } }
   }
+
+  /// The names of the sizes that a node computes with: those of its results, its attributes and its regions.
+  package func sizeNames(of node: Node) -> Set<String> {
+    var names = node.operation.attributeSizeNames
+    for result in node.results { for dim in type(result).shape { names.formUnion(dim.symbols) } }
+    for region in node.operation.regions { names.formUnion(region.symbols.map(\.name)) }
+    return names
+  }
+}
+
+extension Operation {
+  /// The names in the sizes among its attributes.
+  var attributeSizeNames: Set<String> {
+    var names: Set<String> = []
+    for (_, value) in attributeValues {
+      switch value {
+      case .dim(let dim): names.formUnion(dim.symbols)
+      case .dims(let dims): for dim in dims { names.formUnion(dim.symbols) }
+      default: continue
+      }
+    }
+    return names
+  }
 }

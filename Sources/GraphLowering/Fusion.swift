@@ -363,20 +363,3 @@ struct Fusion {
     return order.count == regions.count ? order : nil
   }
 }
-
-extension Graph {
-  /// The names in the sizes of a node's results and attributes.
-  fileprivate func sizeNames(of node: Node) -> Set<String> {
-    var names: Set<String> = []
-    for result in node.results { for dim in type(result).shape { names.formUnion(dim.symbols) } }
-    for (_, value) in node.operation.attributeValues {
-      switch value {
-      case .dim(let dim): names.formUnion(dim.symbols)
-      case .dims(let dims): for dim in dims { names.formUnion(dim.symbols) }
-      case .graph(let shared): names.formUnion(shared.graph.symbols.map(\.name))
-      default: continue
-      }
-    }
-    return names
-  }
-}

@@ -39,6 +39,8 @@ final class LoweringState {
   let options: LoweringOptions
   let users: [[NodeID]]
   let isOutput: [Bool]
+  /// For each node that makes run-time sizes the nodes that compute with them: they wait for it as its users do.
+  private let sizeUsers: [NodeID: [NodeID]]
   /// Values that have memory of their own (inputs, and what the fusion decided to keep).
   private var stored: [Bool]
 
@@ -47,6 +49,7 @@ final class LoweringState {
     self.options = options
     lowerings = graph.nodes.map { $0.operation.lower(graph.types($0)) }
     users = graph.users()
+    sizeUsers = graph.sizeUsers()
     var outputs = [Bool](repeating: false, count: graph.values.count)
     for output in graph.outputs { outputs[output.value.index] = true }
     isOutput = outputs
@@ -79,13 +82,16 @@ final class LoweringState {
     var waits: Set<NodeID> = []
     var frontier = members
     while let node = frontier.popLast() {
-      for user in graph[node].results.flatMap({ users[$0.index] }) where !inside.contains(user) {
+      let readers = graph[node].results.flatMap { users[$0.index] } + (sizeUsers[node] ?? [])
+      for user in readers where !inside.contains(user) {
         let mates = owner[user.index].flatMap { $0 < regions.count ? regions[$0].nodes : nil } ?? [user]
         for mate in mates where waits.insert(mate).inserted { frontier.append(mate) }
       }
     }
+    let late = sizeUsers.filter { waits.contains($0.key) }.values.reduce(into: Set<NodeID>()) { $0.formUnion($1) }
     return { [graph] node in
-      graph[node].operands.contains { $0.flatMap { graph[$0].producer }.map(waits.contains) ?? false }
+      late.contains(node)
+        || graph[node].operands.contains { $0.flatMap { graph[$0].producer }.map(waits.contains) ?? false }
     }
   }
 
@@ -106,5 +112,22 @@ final class LoweringState {
       blocked.formUnion(late.map(\.index))
     }
     return nil
+  }
+}
+
+extension Graph {
+  /// For each node that makes run-time sizes the nodes that compute with them.
+  fileprivate func sizeUsers() -> [NodeID: [NodeID]] {
+    var maker: [String: NodeID] = [:]
+    for id in nodeIDs {
+      for size in self[id].operation.definedSizes { for name in size.symbols { maker[name] = id } }
+    }
+    guard !maker.isEmpty else { return [:] }
+    var users: [NodeID: [NodeID]] = [:]
+    for id in nodeIDs {
+      let makers = Set(sizeNames(of: self[id]).compactMap { maker[$0] })
+      for node in makers where node != id { users[node, default: []].append(id) }
+    }
+    return users
   }
 }

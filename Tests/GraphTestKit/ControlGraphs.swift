@@ -15,7 +15,7 @@ package struct ControlGraph: Sendable, CustomStringConvertible {
   package static func all() throws -> [ControlGraph] {
     [
       try loopUntilCondition(), try nestedLoops(), try branches(), try recurrences(), try selections(), try boxes(),
-      try unchangedStates(), try unequalBranches(),
+      try unchangedStates(), try unequalBranches(), try sizesAsNumbers(),
     ]
   }
 
@@ -205,6 +205,34 @@ package struct ControlGraph: Sendable, CustomStringConvertible {
       ]
     }
     return ControlGraph(description: "recurrences", graph: graph.graph, inputs: inputs)
+  }
+
+  /// Run-time sizes that are read as numbers, where nothing else needs what they are sizes of.
+  private static func sizesAsNumbers() throws -> ControlGraph {
+    let n = Dim(symbol: "N")
+    var graph = GraphBuilder(name: "numbers", symbols: [Symbol("N", 1...30)])
+    let x = graph.input("x", TensorType(.f32, [n, 4]))
+    let w = graph.input("w", TensorType(.f32, [4, 4]))
+    /// How many elements are positive.
+    func positives(of value: ValueID) throws -> (size: Dim, places: ValueID) {
+      let size = graph.runtimeSize(near: "NonZero", atMost: graph.type(value).elementCount)
+      let mask = try graph.emit(Greater(), value, try graph.scalar(0, .f32))
+      return (size, try graph.emit(NonZero(count: size), mask))
+    }
+    graph.output("count", try graph.emit(Dimension(try positives(of: x).size, .i64)))
+    graph.output("shape", try graph.emit(Shape(), try positives(of: try graph.emit(Neg(), x)).places))
+    graph.output("zeros", try graph.emit(ConstantOfShape([try positives(of: w).size], 0, .f32)))
+    // What reads a product, or sums, would be computed with them but for the size that follows from them.
+    let product = try graph.emit(MatMul(), x, w)
+    let inProduct = try graph.emit(Dimension(try positives(of: product).size, .f32))
+    graph.output("scaled product", try graph.emit(Mul(), product, inProduct))
+    let sums = try graph.emit(ReduceSum(axes: [1]), try graph.emit(Exp(), x))
+    let centred = try graph.emit(Sub(), x, sums)
+    let inCentred = try graph.emit(Dimension(try positives(of: try graph.emit(Abs(), sums)).size, .f32))
+    graph.output("scaled sums", try graph.emit(Mul(), centred, inCentred))
+    var random = SampleSource(seed: 6)
+    let inputs = [1, 7, 30].map { ["x": tensor(&random, [$0, 4]), "w": tensor(&random, [4, 4])] }
+    return ControlGraph(description: "sizes as numbers", graph: graph.graph, inputs: inputs)
   }
 
   /// Sizes that the values of inputs decide.
