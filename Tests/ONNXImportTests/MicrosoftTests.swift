@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators of com.microsoft that become others, and those whose meaning is not that of ONNX's of the same name.
 
+import Foundation
 import GraphIR
 import ONNXImport
 import TensorCore
@@ -34,6 +35,30 @@ import Testing
       "FusedGemm", x, [w], [("activation", .text("LeakyRelu")), ("activation_alpha", .float(0.5))])
     #expect(leaky.doubles() == [-2.5, -3])
     #expect(throws: (any Error).self) { _ = try one("FusedGemm", x, [w], [("activation", .text("Frobnicate"))]) }
+  }
+
+  /// Before channels last: a bias for each, and what skipped the layers before.
+  @Test func biasAndSkip() throws {
+    let x = try tensor([1, 2, 3, 4, 5, 6], [1, 3, 2])
+    let y = try one(
+      "BiasAdd", x, [floats("w0", [2], [10, 20]), floats("w1", [1, 3, 2], [100, 200, 300, 400, 500, 600])])
+    #expect(y.shape == [1, 3, 2] && y.doubles() == [111, 222, 313, 424, 515, 626])
+  }
+
+  /// The state of all rows is rounded with one scale: of 1 and 0.05 the second becomes 13/255, not 0.05. With several
+  /// threads onnxruntime rounds each thread's rows on their own, so that its values depend on how many there are.
+  @Test func roundsTheStateOfAllRowsTogether() throws {
+    let (scale, zero) = (floats("s", [1], [0.01]), bytes("z", [1], [0], signed: true))
+    let y = try one(
+      "DynamicQuantizeLSTM", try tensor([0, 0], [1, 2, 1]),
+      [
+        bytes("w", [1, 1, 4], [0, 0, 0, 0], signed: true), bytes("r", [1, 1, 4], [0, 0, 0, 100], signed: true),
+        floats("h", [1, 2, 1], [1, 0.05]), scale, zero,
+      ], [("hidden_size", .int(1))], names: ["x", "w", "r", "", "", "h", "", "", "s", "z", "s", "z"])
+    // 0.5 · tanh(0.5 · tanh(h))
+    for (found, h) in zip(y.doubles(), [1, 13.0 / 255]) {
+      #expect(abs(found - 0.5 * tanh(0.5 * tanh(h))) < 1e-6, "\(found) of \(h)")
+    }
   }
 
   @Test func quantisedGemm() throws {

@@ -6,7 +6,8 @@ import TensorCore
 
 /// Weights lie across: W is [directions, features, 4 · units], R [directions, units, 4 · units]; their scales are one
 /// for each direction, or for each of its columns. What the weights multiply, X as a whole and the state of all rows at
-/// each step, is rounded to u8 with a scale of its own, as DynamicQuantizeLinear does.
+/// each step, is rounded to u8 with a scale of its own, as DynamicQuantizeLinear does. So does onnxruntime with one
+/// thread; with more it rounds each thread's rows on their own.
 package struct DynamicQuantizeLSTM: Operation {
   package static let name = "DynamicQuantizeLSTM"
   package static let summary =

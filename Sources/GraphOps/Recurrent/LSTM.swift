@@ -4,7 +4,8 @@
 import GraphIR
 import TensorCore
 
-/// Gates are in the order input, output, forget, cell.
+/// Gates are in the order input, output, forget, cell. `clip` bounds the input of every activation, as its definition
+/// says, also that of the memory's before the output; onnxruntime leaves out that one.
 package struct LSTM: RecurrentOperation {
   package static let name = "LSTM"
   package static let summary =
