@@ -44,6 +44,28 @@ private func isClose(_ found: [Double], _ expected: [Double], _ limit: Double = 
     #expect(try resize.inferTypes([TensorType(.f32, [1, 1, 2, 4])])[0].shape == [1, 1, 3, 6])
   }
 
+  /// Operator set 10: the next element up where an axis shrinks, the one before where it grows.
+  @Test func `nearest elements by the direction of resizing`() throws {
+    var resize = Resize()
+    resize.coordinates = "asymmetric"
+    resize.nearestMode = "ceil_shrinking"
+    resize.scales = [0.75, 1.5]
+    let x = reals([1, 2, 3, 4, 5, 6, 7, 8], [4, 2])
+    #expect(try resize.evaluate([x])[0].reals == [1, 1, 2, 5, 5, 6, 7, 7, 8])
+  }
+
+  /// Cubic interpolation with a border mixes the four elements around the coordinate wherever it lies; those outside
+  /// are the border's. At half an element before the first the weights are -3/32, 19/32, 19/32 and -3/32.
+  @Test(arguments: [(-4.0 / 3, 0.90625), (-9, 1), (4.0 / 3, 8.375), (9, 8), (-1, 1)] as [(Double, Double)])
+  func `cubic samples beside the border`(_ place: Double, _ value: Double) throws {
+    var sample = GridSample()
+    sample.mode = "cubic"
+    sample.paddingMode = "border"
+    sample.alignCorners = true
+    let found = try sample.evaluate([reals([1, 2, 4, 8], [1, 1, 4]), reals([place], [1, 1, 1])])
+    #expect(isClose(found[0].reals, [value]))
+  }
+
   @Test func `resizing says what it cannot do`() throws {
     var resize = Resize()
     #expect(throws: TypeError.self) { try resize.inferTypes([TensorType(.f32, [4])]) }

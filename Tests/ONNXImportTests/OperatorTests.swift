@@ -66,6 +66,37 @@ import Testing
     #expect(try one("RoiAlign", x, opset: 16, operands: operands, attributes).doubles() == [0])
   }
 
+  /// The operator's own example of operator set 10 keeps elements 0 and 2 of four; growing repeats the one before.
+  @Test func nearestElementsBefore11() throws {
+    let x = try tensor([1, 2, 3, 4, 5, 6, 7, 8], [1, 1, 2, 4])
+    let small = try one("Resize", x, opset: 10, operands: [floats("w0", [4], [1, 1, 0.6, 0.6])])
+    #expect(small.shape == [1, 1, 1, 2] && small.doubles() == [1, 3])
+    let mixed = try one("Resize", x, opset: 10, operands: [floats("w0", [4], [1, 1, 1.5, 0.6])])
+    #expect(mixed.shape == [1, 1, 3, 2] && mixed.doubles() == [1, 3, 1, 3, 5, 7])
+    // 7 / 0.7 is element 10 in f32, and no more.
+    let row = try tensor((0..<12).map(Double.init), [12])
+    #expect(
+      try one("Resize", row, opset: 10, operands: [floats("w0", [1], [0.7])]).doubles() == [0, 2, 3, 5, 6, 8, 9, 10])
+  }
+
+  /// 'clip' bounds what every activation is given, also the memory before the output's: with zero weights the gates are
+  /// 0.5, the memory 2 becomes 1, and the output is 0.5 · tanh(0.5).
+  @Test(arguments: ["forward", "reverse", "bidirectional"]) func clippedMemory(_ direction: String) throws {
+    let directions = direction == "bidirectional" ? 2 : 1
+    let zeros = [Float](repeating: 0, count: 4 * directions)
+    let weights = [
+      floats("w", [directions, 4, 1], zeros), floats("r", [directions, 4, 1], zeros),
+      floats("c", [directions, 1, 1], [Float](repeating: 2, count: directions)),
+    ]
+    let lstm = node(
+      "LSTM", ["x", "w", "r", "", "", "", "c"], ["y"],
+      [("hidden_size", .int(1)), ("clip", .float(0.5)), ("direction", .text(direction))])
+    let graph = graph([lstm], inputs: [valueInfo("x", ["1", "1", "1"])], outputs: ["y"], initializers: weights)
+    let y = try run(try importBytes(model(graph, opset: 14)), ["x": try tensor([0], [1, 1, 1])])
+    #expect(y.count == directions)
+    for value in y.doubles() { #expect(abs(value - 0.23105858) < 1e-6) }
+  }
+
   /// Since operator set 14 statistics may be wider than the data.
   @Test func statisticsOfAnotherType() throws {
     let bytes = model(

@@ -24,7 +24,9 @@ package struct Resize: Operation {
         "'half_pixel', 'half_pixel_symmetric', 'pytorch_half_pixel', 'align_corners', 'asymmetric' or "
           + "'tf_crop_and_resize'"),
       Attribute(
-        "nearest_mode", \.nearestMode, "'round_prefer_floor', 'round_prefer_ceil', 'floor' or 'ceil'"),
+        "nearest_mode", \.nearestMode,
+        "'round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil' or 'ceil_shrinking' (ceil for scales below 1, else "
+          + "floor)"),
       Attribute("cubic_coeff_a", \.cubicCoefficient, "the parameter of cubic interpolation"),
       Attribute("exclude_outside", \.excludesOutside, "whether what lies outside has no weight (else edges repeat)"),
       Attribute("extrapolation_value", \.extrapolationValue, "the value outside with tf_crop_and_resize"),
@@ -57,7 +59,7 @@ package struct Resize: Operation {
           "tf_crop_and_resize",
         ]
       ),
-      ("nearest_mode", nearestMode, ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]),
+      ("nearest_mode", nearestMode, ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil", "ceil_shrinking"]),
       ("keep_aspect_ratio_policy", aspectPolicy, ["stretch", "not_larger", "not_smaller"]),
     ]
     for (attribute, value, known) in choices where !known.contains(value) {
@@ -86,7 +88,7 @@ package struct Resize: Operation {
     resize.coordinates = random.pick([
       "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize",
     ])
-    resize.nearestMode = random.pick(["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
+    resize.nearestMode = random.pick(["round_prefer_floor", "round_prefer_ceil", "floor", "ceil", "ceil_shrinking"])
     resize.excludesOutside = resize.mode == "cubic" && random.bool()
     resize.antialias = resize.mode != "nearest" && random.int(0...2) == 0
     resize.extrapolationValue = 1.5

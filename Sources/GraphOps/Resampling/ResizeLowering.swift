@@ -29,10 +29,11 @@ extension Resize {
   ) throws(TypeError) -> ValueID {
     let rank = builder.type(x).rank
     if span.output == 0 { return try builder.slice(x, axis: span.axis, from: 0, to: 0) }
-    let place = try coordinate(span, operands, &builder)
+    let scale = try scale(span, operands, &builder)
+    let place = try coordinate(span, scale, operands, &builder)
     var result: ValueID
     if mode == "nearest" {
-      result = try builder.emit(Gather(axis: span.axis), x, try index(nearest(place, &builder), &builder))
+      result = try builder.emit(Gather(axis: span.axis), x, try index(nearest(place, scale, &builder), &builder))
     } else {
       let base = try builder.emit(Floor(), place)
       let fraction = try builder.sub(place, base)
@@ -56,19 +57,22 @@ extension Resize {
     return result
   }
 
+  /// Output elements for one input element, f64.
+  private func scale(
+    _ span: Span, _ operands: [ValueID?], _ builder: inout GraphBuilder
+  ) throws(TypeError) -> ValueID {
+    if let factors = optional(operands, 1) { return try builder.element(span.place, of: factors) }
+    if let scale = span.scale { return try builder.scalar(scale, .f64) }
+    return try builder.div(try builder.size(span.output, .f64), try builder.size(span.input, .f64))
+  }
+
   /// The input coordinates of the output positions, f64.
   private func coordinate(
-    _ span: Span, _ operands: [ValueID?], _ builder: inout GraphBuilder
+    _ span: Span, _ scale: ValueID, _ operands: [ValueID?], _ builder: inout GraphBuilder
   ) throws(TypeError) -> ValueID {
     let y = try builder.range(span.output, .f64)
     let input = try builder.size(span.input, .f64)
     let output = try builder.size(span.output, .f64)
-    let scale: ValueID
-    if let factors = optional(operands, 1) {
-      scale = try builder.element(span.place, of: factors)
-    } else {
-      scale = span.scale == nil ? try builder.div(output, input) : try builder.scalar(span.scale ?? 1, .f64)
-    }
     let width = span.isSized ? output : try builder.mul(input, scale)
     let last = try builder.plus(input, -1)
     let isSingle = try builder.emit(
@@ -110,12 +114,19 @@ extension Resize {
     }
   }
 
-  private func nearest(_ place: ValueID, _ builder: inout GraphBuilder) throws(TypeError) -> ValueID {
+  private func nearest(
+    _ place: ValueID, _ scale: ValueID, _ builder: inout GraphBuilder
+  ) throws(TypeError) -> ValueID {
     switch nearestMode {
-    case "floor": try builder.emit(Floor(), place)
-    case "ceil": try builder.emit(Ceil(), place)
-    case "round_prefer_ceil": try builder.emit(Floor(), try builder.plus(place, 0.5))
-    default: try builder.emit(Ceil(), try builder.plus(place, -0.5))
+    case "floor": return try builder.emit(Floor(), place)
+    case "ceil": return try builder.emit(Ceil(), place)
+    case "ceil_shrinking":
+      // As f32 a quotient such as 7 / 0.7 is whole.
+      let short = try builder.emit(Cast(to: .f64), try builder.emit(Cast(to: .f32), place))
+      let shrinks = try builder.emit(Less(), scale, try builder.scalar(1, .f64))
+      return try builder.emit(Where(), shrinks, try builder.emit(Ceil(), short), try builder.emit(Floor(), short))
+    case "round_prefer_ceil": return try builder.emit(Floor(), try builder.plus(place, 0.5))
+    default: return try builder.emit(Ceil(), try builder.plus(place, -0.5))
     }
   }
 

@@ -56,6 +56,7 @@ extension Resize {
       switch nearestMode {
       case "floor": x = x.rounded(.down)
       case "ceil": x = x.rounded(.up)
+      case "ceil_shrinking": x = Double(Float(x)).rounded(scale < 1 ? .up : .down)
       case "round_prefer_ceil": x = (x + 0.5).rounded(.down)
       default: x = (x - 0.5).rounded(.up)
       }

@@ -16,6 +16,9 @@ struct Sampler: Sendable {
 
   /// The parameter of cubic interpolation.
   private static let cubic = -0.75
+  /// How far outside a coordinate still mixes several elements: beside a border cubic interpolation reads on at the
+  /// coordinate itself, and each of the four elements that lies outside is the border's.
+  private var reach: Double { mode == .cubic ? 2 : 0 }
 
   // MARK: Graph
 
@@ -137,7 +140,9 @@ struct Sampler: Sendable {
   private func folded(_ x: ValueID, _ last: ValueID, _ builder: inout GraphBuilder) throws(TypeError) -> ValueID {
     switch border {
     case .zeros: return x
-    case .border: return try builder.emit(Min(), try builder.emit(Clip(min: 0, max: nil), x), last)
+    case .border:
+      return try builder.emit(
+        Min(), try builder.emit(Clip(min: -reach, max: nil), x), try builder.plus(last, reach))
     case .reflection:
       let low = mirrorsCentres ? 0 : -0.5
       // The distance of the mirrors; one element between mirrors at its centre has none, and any distance will do.
@@ -187,7 +192,7 @@ struct Sampler: Sendable {
     let (low, high) = mirrorsCentres ? (0, Double(size) - 1) : (-0.5, Double(size) - 0.5)
     switch border {
     case .zeros: return x
-    case .border: return min(max(x, 0), Double(size) - 1)
+    case .border: return min(max(x, -reach), Double(size) - 1 + reach)
     case .reflection:
       if low == high { return 0 }
       var y = x

@@ -6,13 +6,15 @@ import GraphOps
 import TensorCore
 
 extension OperatorTable {
-  /// Sizes or factors as operands, either of which may be an empty list. Operator set 10 knows no modes of coordinates.
+  /// Sizes or factors as operands, either of which may be an empty list. Operator set 10 knows no modes of coordinates,
+  /// and its text none of rounding: its test of shrinking by 0.6 keeps the first and third element of four, which is
+  /// the next element up; growing repeats the one before.
   static let resize: Translation = { (importer, node) throws(TypeError) in
     let isFirst = node.version < 11
     var resize = Resize()
     if isFirst {
       resize.coordinates = "asymmetric"
-      resize.nearestMode = "floor"
+      resize.nearestMode = "ceil_shrinking"
     }
     return try resized(
       resize, region: isFirst ? nil : 1, scales: isFirst ? 1 : 2, sizes: isFirst ? nil : 3, &importer, &node)
