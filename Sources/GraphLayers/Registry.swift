@@ -10,6 +10,7 @@ package enum LayerRegistry {
     Embedding.self,
     IdentityLayer.self,
     Masking.self,
+    ReversibleEmbedding.self,
     // Convolution
     Conv1D.self,
     Conv1DTranspose.self,
@@ -53,8 +54,13 @@ package enum LayerRegistry {
     ConvLSTM2D.self,
     ConvLSTM3D.self,
     GRU.self,
+    GRUCell.self,
     LSTM.self,
+    LSTMCell.self,
+    RNN.self,
     SimpleRNN.self,
+    SimpleRNNCell.self,
+    StackedRNNCells.self,
     TimeDistributed.self,
     // Regularization
     ActivityRegularization.self,
@@ -170,15 +176,8 @@ package enum LayerRegistry {
     "TFSMLayer": "functions of other libraries have no graph: export the model as ONNX",
     "TorchModuleWrapper": "functions of other libraries have no graph: export the model as ONNX",
     "ContrastLimitedAdaptiveHistogramEqualization": "equalise the images while they are read, or use AutoContrast",
-    "ReversibleEmbedding":
-      "write a Parameter box as the table, Gather(axis = 0) to read it and Einsum('btd,vd->btv') back",
     "InputLayer": "write Input(sizes…, element type)",
     "MaxNumBoundingBoxes": "bounding boxes are a list of any length: use Slice and Pad over a tensor of boxes",
-    "RNN": "write LSTM, GRU or SimpleRNN, or Scan over a block of your own",
-    "StackedRNNCells": "write one recurrent box after the other with return_sequences = true",
-    "LSTMCell": "write LSTM over the whole sequence",
-    "GRUCell": "write GRU over the whole sequence",
-    "SimpleRNNCell": "write SimpleRNN over the whole sequence",
   ]
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })

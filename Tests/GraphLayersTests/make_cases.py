@@ -22,7 +22,7 @@ from keras.src.activations import ALL_OBJECTS_DICT as ACTIVATIONS  # noqa: E402
 
 OUTPUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "Fixtures", "keras.safetensors")
 # Arguments of a layer here that are arguments of the call in Keras.
-CALL_ARGUMENTS = {"use_causal_mask", "return_attention_scores"}
+CALL_ARGUMENTS = {"use_causal_mask", "return_attention_scores", "reverse"}
 
 # (box, inputs). An input is a shape, with "i:n" for integers below n, "b" for bools, "p" for pixels; a dict names
 # operands. The batch is 2.
@@ -297,6 +297,31 @@ def recurrent():
         case(f"ConvLSTM{rank}D(2, 2, data_format = channels_first, padding = same, return_sequences = true)", first)
 
 
+def cells():
+    for name, states in (("LSTM", 2), ("GRU", 1), ("SimpleRNN", 1)):
+        given = dict(zip(("hidden", "cell"), [(2, 3)] * states))
+        case(f"{name}Cell(3)", inputs=(2, 4), **given)
+        case(f"{name}Cell(3, activation = relu, use_bias = false)", inputs=(2, 4), **given)
+        case(f"RNN({name}Cell(3))", SEQUENCE)
+        case(f"RNN({name}Cell(3), return_sequences = true, return_state = true, go_backwards = true)", SEQUENCE)
+        case(f"RNN({name}Cell(3), return_sequences = true, zero_output_for_mask = true)", inputs=SEQUENCE,
+             mask=(2, 7, "b"))
+        case(f"Bidirectional(RNN({name}Cell(2), return_sequences = true))", SEQUENCE)
+    case("GRUCell(3, reset_after = false)", inputs=(2, 4), hidden=(2, 3))
+    case("RNN(LSTMCell(3), return_state = true)", inputs=SEQUENCE, initial_state=(2, 3), initial_cell=(2, 3))
+    case("StackedRNNCells([LSTMCell(3), GRUCell(2), LSTMCell(2)])", (2, 4), (2, 3), (2, 3), (2, 2), (2, 2), (2, 2))
+    case("RNN([LSTMCell(3), GRUCell(2)])", SEQUENCE)
+    case("RNN(StackedRNNCells([GRUCell(2), LSTMCell(3), SimpleRNNCell(2)]), return_sequences = true, "
+         "return_state = true)", SEQUENCE)
+    case("RNN([SimpleRNNCell(3), LSTMCell(2)], return_sequences = true, go_backwards = true)", inputs=SEQUENCE,
+         mask=(2, 7, "b"))
+    case("RNN([LSTMCell(2), GRUCell(2)], return_state = true)", inputs=SEQUENCE, mask=(2, 7, "b"))
+    case("ReversibleEmbedding(9, 3)", (2, 5, "i:9"))
+    case("ReversibleEmbedding(9, 3, tie_weights = false)", (2, 5, "i:9"))
+    case("ReversibleEmbedding(9, 3, reverse = true)", (2, 5, 3))
+    case("ReversibleEmbedding(9, 3, tie_weights = false, logit_soft_cap = 2.0, reverse = true)", (2, 5, 3))
+
+
 class Names(dict):
     """Python's meaning of a box: plain names are strings, as in a .graph."""
 
@@ -346,9 +371,19 @@ def weight(random, variable):
     return (random.integers(-32, 33, shape) / 32).astype(np.float32)
 
 
-def path(variable, box):
-    """A variable's path here: cells and wrapped layers have no boxes of their own."""
-    parts = [part for part in variable.path.split("/") if not part.endswith("_cell")]
+def stack(layer):
+    """The cells of a layer over cells, of stacked cells, or nothing."""
+    cell = getattr(layer, "cell", layer)
+    return getattr(cell, "cells", [cell] if cell is not layer else [])
+
+
+def path(variable, box, layer):
+    """A variable's path here: cells and wrapped layers have no boxes of their own, those of a list have numbers."""
+    if box.startswith(("RNN", "StackedRNNCells")):
+        found = stack(layer)
+        number = next(place for place, cell in enumerate(found) if any(own is variable for own in cell.weights))
+        return "/".join(["y"] + [str(number)] * (len(found) > 1) + [variable.name])
+    parts = [part for part in variable.path.split("/") if not re.search(r"_cell(_\d+)?$", part)]
     if len(parts) > 2 and parts[1].startswith(("forward_", "backward_")):
         parts[1] = parts[1].split("_")[0]
     elif len(parts) > 2 and box.startswith(("TimeDistributed", "SpectralNormalization")):
@@ -382,27 +417,41 @@ def evaluate(number, box, inputs, operands, tensors, metadata):
         elif "initial_state" in arrays:
             states = [array for key, array in arrays.items() if key != "inputs"]
             call = lambda: layer(arrays["inputs"], initial_state=states)
+        elif "hidden" in arrays:
+            states = [array for key, array in arrays.items() if key != "inputs"]
+            call = lambda: layer(arrays["inputs"], states)
         elif "inputs" in arrays:
             call = lambda: layer(arrays["inputs"], **{k: v for k, v in arrays.items() if k != "inputs"}, **call_arguments)
         else:
             call = lambda: layer(**arrays, **call_arguments)
     else:
         arrays = [array for _, _, array in given]
+        if box.startswith("StackedRNNCells"):
+            rest = iter(arrays[1:])
+            # One state is not a list.
+            states = [[next(rest) for _ in cell.state_size] if isinstance(cell.state_size, list) else next(rest)
+                      for cell in layer.cells]
+            layer.build(arrays[0].shape)
         argument = arrays if len(arrays) > 1 else arrays[0]
         keywords = {"training": False} if "training" in inspect.signature(layer.call).parameters else {}
+        if box.startswith("StackedRNNCells"):
+            argument, keywords = arrays[0], {"states": states}
         call = lambda: layer(argument, **keywords, **call_arguments)
     call()
     for variable in layer.weights:
         if "seed" in variable.path or variable.path.endswith("/count"):
             continue
+        # Each way has its own table, and a box goes one way.
+        if "tie_weights = false" in box and ("reverse_" in variable.path) != ("reverse = true" in box):
+            continue
         # A Fourier transform keeps its kernels: they test how these start.
         array = np.asarray(variable) if "STFT" in box else weight(random, variable)
         variable.assign(array)
-        tensors[f"{name}/weight/{path(variable, box)}"] = array
+        tensors[f"{name}/weight/{path(variable, box, layer)}"] = array
     if hasattr(layer, "finalize_state"):
         layer.finalize_state()
     results = call()
-    results = results if isinstance(results, (tuple, list)) else [results]
+    results = keras.tree.flatten(results)
     for input_name, _, array in given:
         tensors[f"{name}/input/{input_name}"] = array
     for place, result in enumerate(results):
@@ -445,7 +494,7 @@ def write(tensors, metadata):
 
 def main():
     for group in (core, convolutions, pooling, normalization, regularization, attention, reshaping, merging, activations,
-                  preprocessing, recurrent):
+                  preprocessing, recurrent, cells):
         group()
     tensors, metadata = {}, {}
     failed = 0

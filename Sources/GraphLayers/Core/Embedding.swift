@@ -26,17 +26,29 @@ package struct Embedding: Layer {
     let indices = try operand(inputs)
     try atLeastOne(inputDim, "input_dim", of: Self.name)
     try atLeastOne(outputDim, "output_dim", of: Self.name)
+    return result(try rows(&context, indices, of: nil, for: Self.name))
+  }
+
+  /// The rows of a given table, or of an own one.
+  func rows(
+    _ context: inout LayerContext, _ indices: ValueID, of given: ValueID?, for name: String
+  ) throws(TypeError) -> ValueID {
     guard context.type(indices).dtype.isInteger else {
       throw TypeError(
-        "'Embedding' needs integer indices, found \(context.type(indices))", operand: 0,
+        "'\(name)' needs integer indices, found \(context.type(indices))", operand: 0,
         note: "declare the input with i32, such as Input(N, T, i32)")
     }
-    let table = try context.parameter("embeddings", [Dim(inputDim), Dim(outputDim)], embeddings, dtype: .f32)
-    let y = try context.emit(Gather(axis: 0), table, indices)
+    let own = given == nil ? try table(&context, .f32) : nil
+    let y = try context.emit(Gather(axis: 0), given ?? own, indices)
     if maskZero {
       let same = try context.emit(Equal(), indices, try context.scalar(0, like: indices))
       context.masks[y] = try context.emit(Not(), same)
     }
-    return result(y)
+    return y
+  }
+
+  /// Its table.
+  func table(_ context: inout LayerContext, _ dtype: DType) throws(TypeError) -> ValueID {
+    try context.parameter("embeddings", [Dim(inputDim), Dim(outputDim)], embeddings, dtype: dtype)
   }
 }

@@ -34,8 +34,8 @@ package struct Bidirectional: WrapperLayer {
     guard forward.options.returnsSequences == backward.options.returnsSequences,
       forward.options.returnsState == backward.options.returnsState
     else { throw TypeError("both layers of 'Bidirectional' must return the same: sequences, and states") }
-    if let own = layers["backward_layer"] as? any RecurrentLayer,
-      own.options.goesBackwards == forward.options.goesBackwards
+    if layers["backward_layer"] != nil,
+      backward.options.goesBackwards == forward.options.goesBackwards
     {
       throw TypeError("one of the layers of 'Bidirectional' must have go_backwards = true, and one not")
     }
@@ -60,6 +60,14 @@ package struct Bidirectional: WrapperLayer {
   }
 
   private func recurrent(_ layer: any Layer) throws(TypeError) -> any RecurrentLayer {
+    if let rnn = layer as? RNN {
+      let stack = try rnn.recurrentLayers()
+      guard let only = stack.first, stack.count == 1 else {
+        throw TypeError(
+          "'Bidirectional' takes an RNN of one cell, found \(stack.count)", note: "write one box after the other")
+      }
+      return only
+    }
     guard let recurrent = layer as? any RecurrentLayer else {
       throw TypeError(
         "'Bidirectional' needs a recurrent layer, found '\(type(of: layer).name)'",

@@ -8,7 +8,7 @@ import TensorCore
 package protocol WrapperLayer: Layer {
   /// The arguments that are layers.
   static var layerArguments: [String] { get }
-  /// The layers of those arguments, by name.
+  /// The layers of those arguments, by name; those of a list by the name and their number.
   var layers: [String: any Layer] { get set }
 }
 

@@ -84,14 +84,21 @@ extension Environment {
       let name = argument.name ?? (place < names.count ? names[place] : "")
       guard type(of: wrapper).layerArguments.contains(name) else { continue }
       if case .none = argument.value.kind { continue }
-      guard let inner = argument.value.asCall, let type = LayerRegistry.layer(named: inner.name) else {
-        let text = file.source.text(argument.value.range)
-        throw ResolveError(
-          "'\(name)' of '\(call.name)' must be a layer, found '\(text)'", id: "wrong-argument",
-          at: argument.value.range,
-          fixIt: nearest(argument.value.asCall?.name ?? text, among: LayerRegistry.names))
+      var items: [(name: String, expression: Expression)] = [(name, argument.value)]
+      switch argument.value.kind {
+      case .list(let list), .tuple(let list): items = list.enumerated().map { ("\(name)\($0)", $1) }
+      default: break
       }
-      wrapper.layers[name] = try layer(type, inner, in: file).layer
+      for item in items {
+        guard let inner = item.expression.asCall, let type = LayerRegistry.layer(named: inner.name) else {
+          let text = file.source.text(item.expression.range)
+          throw ResolveError(
+            "'\(name)' of '\(call.name)' must be a layer, found '\(text)'", id: "wrong-argument",
+            at: item.expression.range,
+            fixIt: nearest(item.expression.asCall?.name ?? text, among: LayerRegistry.names))
+        }
+        wrapper.layers[item.name] = try layer(type, inner, in: file).layer
+      }
     }
   }
 
