@@ -2,6 +2,7 @@
 // Rules: where they apply, where they must not, and that they keep every value.
 
 import GraphIR
+import GraphInterpreter
 import GraphOps
 import TensorCore
 import Testing
@@ -50,6 +51,33 @@ private func rewritten(_ operation: any Operation, _ operands: [ValueID?], _ bui
     #expect(try rewritten(Div(), [x, builder.scalar(4, .f32)], builder) == ["Mul", "input"])
     #expect(try rewritten(Div(), [x, builder.scalar(3, .f32)], builder) == nil, "1/3 is rounded")
     #expect(try rewritten(Div(), [integers, builder.scalar(4, .i32)], builder) == nil)
+  }
+
+  /// Weights of whole bytes are unpacked once, and mean the same; those of fewer bits would grow too much.
+  @Test(arguments: [false, true]) func `bytes of a product become floats`(_ hasZeros: Bool) throws {
+    var random = SampleSource(seed: 11)
+    func product(bits: Int) throws -> (operation: MatMulNBits, operands: [ValueID?], builder: GraphBuilder) {
+      var operation = MatMulNBits()
+      (operation.depth, operation.width, operation.bits, operation.blockSize) = (21, 3, bits, 16)
+      var builder = GraphBuilder(name: "bits")
+      let a = builder.input("a", TensorType(.f32, [2, 21]))
+      let weights = try builder.constant(random.tensor(.u8, [3, 2, 2 * bits], in: 0...255))
+      let scales = try builder.constant(random.tensor(.f32, [3, 2]))
+      let zeros = hasZeros ? try builder.constant(random.tensor(.u8, [3, bits == 8 ? 2 : 1], in: 0...255)) : nil
+      return (operation, [a, weights, scales, zeros, nil, try builder.constant(random.tensor(.f32, [3]))], builder)
+    }
+    let packed = try product(bits: 4)
+    #expect(try rewritten(packed.operation, packed.operands, packed.builder) == nil)
+    let bytes = try product(bits: 8)
+    var builder = bytes.builder
+    let (operation, operands) = (bytes.operation, bytes.operands)
+    builder.output("y", try builder.emitAny(operation, operands)[0])
+    var context = RuleContext(builder: builder, operation: operation, operands: operands)
+    let results = try #require(try MatMulNBits.rules[0].apply(&context))
+    context.builder.output("z", results[0])
+    let found = try interpret(context.builder.graph, inputs: ["a": random.tensor(.f32, [2, 21])])
+    let (y, z) = (try #require(found["y"]).doubles(), try #require(found["z"]).doubles())
+    #expect(zip(y, z).allSatisfy { abs($0 - $1) < 1e-4 * (1 + abs($0)) }, "\(y) \(z)")
   }
 
   @Test func `what undoes itself is dropped`() throws {

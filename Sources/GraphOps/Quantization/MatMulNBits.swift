@@ -151,6 +151,44 @@ package struct MatMulNBits: Operation {
     return try builder.reshaped(kept, [Dim(width), Dim(count)])
   }
 
+  package static var rules: [Rule] {
+    [
+      // Bytes that are known become floats once, four times as large. Fewer bits would be eight or sixteen times as
+      // large: they stay packed, and each run unpacks them.
+      Rule("unpack-bytes", on: MatMulNBits.self) { operation, context throws(TypeError) in
+        guard let a = context.operands[0], let type = context.type(0), type.dtype == .f32,
+          let weights = operation.knownWeights(context)
+        else { return nil }
+        let rows = try context.builder.constant(weights)
+        let y = try context.builder.emit(MatMul(), a, try context.builder.transposed(rows, [1, 0]))
+        guard let bias = optional(context.operands, 5) else { return [y] }
+        return [try context.builder.add(y, bias)]
+      }
+    ]
+  }
+
+  /// `(b - zero) · scale` as f32 [N, K], where all of them are constants of whole bytes.
+  private func knownWeights(_ context: RuleContext) -> Tensor? {
+    guard bits == 8, optional(context.operands, 4) == nil, let b = context.constant(1), let scales = context.constant(2)
+    else { return nil }
+    let zeros = context.constant(3)
+    guard optional(context.operands, 3) == nil || zeros != nil, let result = Tensor(zeros: .f32, [width, depth]) else {
+      return nil
+    }
+    let elements = result.mutableBytes.bindMemory(to: Float.self)
+    let bytes = b.bytes
+    for n in 0..<width {
+      for block in 0..<blocks {
+        let zero = Float(zeros?.double(n * blocks + block) ?? 128)
+        let scale = Float(scales.double(n * blocks + block))
+        for k in block * blockSize..<min(depth, (block + 1) * blockSize) {
+          elements[n * depth + k] = (Float(bytes[n * blocks * blockSize + k]) - zero) * scale
+        }
+      }
+    }
+    return result
+  }
+
   package static func sample(_ random: inout SampleSource) -> Sample {
     var operation = MatMulNBits()
     operation.depth = random.int(1...40)
