@@ -56,6 +56,21 @@ private let linear = "graphs/linear.graph"
     #expect(finding.contains("'Dense'"))
   }
 
+  /// A total of named sizes is as long as the model: it stands on a line of its own.
+  @Test func totalsOfNamedSizes() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("x.graph")
+    try AtomicFile.write(
+      "graph TD\n  x[\"Input(N, T, 4)\"] --> a[\"LSTM(3)\"] --> b[\"Dense(2)\"]\n", to: path)
+    let lines = try Command.lamina("check", path).output.split(separator: "\n").map(String.init)
+    let total = try #require(lines.first { $0.hasPrefix("total") })
+    #expect(!total.contains("N"))
+    #expect(lines.contains { $0.hasPrefix("FLOPs in total: ") && $0.contains("N * T") }, "\(lines)")
+    #expect(lines.contains { $0.hasPrefix("bytes in total: ") && $0.contains("N * T") }, "\(lines)")
+    let fixed = try Command.lamina("check", path, "--dim", "N=1", "--dim", "T=2").output
+    #expect(!fixed.contains("in total"), "\(fixed)")
+  }
+
   @Test func differencesEndWithThree() throws {
     let folder = try TemporaryFolder()
     try AtomicFile.write("graph TD\na-->b\n", to: folder.file("x.graph"))

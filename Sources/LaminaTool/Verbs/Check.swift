@@ -88,12 +88,16 @@ struct Check: ParsableCommand {
     }
     let top = boxes.filter { $0.depth == 0 }
     let parameters = top.reduce(0) { $0 + $1.parameterCount }
-    table.rows.append([
-      "total", "", "", countText(parameters), text(top.reduce(Dim(0)) { $0 + $1.flops }), text(top.reduce(Dim(0)) { $0 + $1.bytes }),
-    ])
+    let totals = [
+      ("FLOPs", top.reduce(Dim(0)) { $0 + $1.flops }), ("bytes", top.reduce(Dim(0)) { $0 + $1.bytes }),
+    ]
+    table.rows.append(
+      ["total", "", "", countText(parameters)] + totals.map { $0.1.isConstant ? text($0.1) : "" })
     let untrained = top.reduce(0) { $0 + $1.untrainedCount }
     if untrained > 0 { table.rows.append(["not trained", "", "", countText(untrained), "", ""]) }
-    return "\(path)\n\(table.text)"
+    // Sums over named sizes have a term for nearly every box, and would make their column too wide to read.
+    let sums = totals.filter { !$0.1.isConstant }.map { "\n\($0.0) in total: \($0.1)" }
+    return "\(path)\n\(table.text)\(sums.isEmpty ? "" : "\n")\(sums.joined())"
   }
 
   private func json(
