@@ -88,8 +88,9 @@ extension PlanImage {
     for port in outputs where !isPort(port) { return false }
     let weights = header.weights_bytes
     for constant in constants {
+      // A constant that its file gives in place stands where the file has it, at a multiple of its element's size.
       guard holds(constant.name, byteCount), isShape(constant.shape, constant.dtype),
-        constant.offset % UInt64(LAMINA_ALIGNMENT) == 0, constant.offset <= weights,
+        constant.offset % UInt64((PlanImage.bits(constant.dtype) &+ 7) / 8) == 0, constant.offset <= weights,
         constant.bytes <= weights - constant.offset
       else { return false }
     }

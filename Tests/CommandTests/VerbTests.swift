@@ -56,6 +56,30 @@ private let linear = "graphs/linear.graph"
     #expect(finding.contains("'Dense'"))
   }
 
+  /// A table that is large enough to stay in its file may start at any multiple of its elements' size there.
+  @Test(arguments: [0, 4, 8, 60]) func largeConstantsStartAnywhere(_ start: Int) throws {
+    let folder = try TemporaryFolder()
+    let (rows, columns) = (5000, 64)
+    try AtomicFile.write(
+      "graph TD\n  x[\"Input(2, i32)\"] --> y[\"Embedding(\(rows), \(columns))\"]\n", to: folder.file("x.graph"))
+    try AtomicFile.write("[7, \(rows - 1)]", to: folder.file("x.json"))
+    let header =
+      "{\"y/embeddings\":{\"dtype\":\"F32\",\"shape\":[\(rows),\(columns)],"
+      + "\"data_offsets\":[0,\(4 * rows * columns)]}}"
+    let padded = header + String(repeating: " ", count: (start - 8 - header.utf8.count % 64 + 128) % 64)
+    var bytes = withUnsafeBytes(of: UInt64(padded.utf8.count).littleEndian) { Array($0) } + Array(padded.utf8)
+    #expect(bytes.count % 64 == start)
+    for row in 0..<rows {
+      let element = withUnsafeBytes(of: Float(row).bitPattern.littleEndian) { Array($0) }
+      for _ in 0..<columns { bytes += element }
+    }
+    try AtomicFile.write(bytes, to: folder.file("w.safetensors"))
+    let finished = try Command.lamina(
+      "run", folder.file("x.graph"), "--weights", folder.file("w.safetensors"), "--input", folder.file("x.json"))
+    let summary = finished.output + finished.error
+    #expect(finished.status == 0 && summary.contains("min 7 ") && summary.contains("max 4999"), "\(summary)")
+  }
+
   /// A total of named sizes is as long as the model: it stands on a line of its own.
   @Test func totalsOfNamedSizes() throws {
     let folder = try TemporaryFolder()
