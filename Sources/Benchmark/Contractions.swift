@@ -18,8 +18,7 @@ struct ContractionCase {
   var tiles: Int
   /// What the kernel learns at run time only.
   var sizes: [Int] = []
-  /// Whether the operands are bf16.
-  var isHalf = false
+  var products = Products.single
   /// Bound by reading the weights.
   var isOneRow = false
 
@@ -28,7 +27,7 @@ struct ContractionCase {
   /// C[m, n] = A[m, k] · packed W[k, n].
   static func dense(
     _ m: Int, _ k: Int, _ n: Int, _ target: TargetDescription, epilogue: Epilogue = .store, group: String = "dense",
-    isHalf: Bool = false
+    products: Products = .single
   ) -> ContractionCase {
     let tile = Contract.Tile.choose(
       rows: m, columns: n, depth: k, lanes: target.lanes(bits: 32), registers: target.registers)
@@ -36,11 +35,11 @@ struct ContractionCase {
     let kernel = kernel(
       "dense", rows: m, columns: n, depth: [DepthAxis(extent: .int(k), aStride: .int(1), bStride: .int(n))], row: row,
       aOffset: .axis(row) * .int(k), tile: tile, epilogue: epilogue, tiles: 1, tileAxis: Axis(id: 0, name: "t"),
-      cOffset: .int(0), isHalf: isHalf)
+      cOffset: .int(0), products: products)
     return ContractionCase(
       name: "\(m)x\(k)x\(n)\(epilogue == .store ? "" : epilogue == .gelu ? " gelu" : " bias+relu")", group: group,
       kernel: kernel, arrays: [m * k, padded(n, tile.columns) * k, m * n, n], flops: 2 * Double(m * k * n),
-      weightBytes: k * n * (isHalf ? 2 : 4), tiles: 1, isHalf: isHalf, isOneRow: m == 1)
+      weightBytes: k * n * products.operands.b.size, tiles: 1, products: products, isOneRow: m == 1)
   }
 
   /// C[m, n] = A[m, k] · W[k, n] where the kernel learns m, k and n when it runs, so that W cannot be packed before.
@@ -97,28 +96,29 @@ struct ContractionCase {
 
   private static func kernel(
     _ name: String, rows: Int, columns: Int, depth: [DepthAxis], row: Axis, aOffset: Expr, tile: Contract.Tile,
-    epilogue: Epilogue, tiles: Int, tileAxis: Axis, cOffset: Expr, isHalf: Bool = false
+    epilogue: Epilogue, tiles: Int, tileAxis: Axis, cOffset: Expr, products: Products = .single
   ) -> Kernel {
-    let operand = isHalf ? DType.bf16 : .f32
     let column = Axis(id: 2, name: "n")
-    let sum = Local(id: 0, name: "sum", dtype: .f32)
+    let sum = Local(id: 0, name: "sum", dtype: products.sum)
     let bias = Expr.load(3, .f32, at: .axis(column))
     let value: Expr =
       switch epilogue {
-      case .store: .local(sum)
-      case .biasRelu: .max(.local(sum) + bias, .constant(0, .f32))
-      case .gelu: .unary(.gelu, .local(sum) + bias)
+      case .store: Expr.local(sum).cast(to: .f32)
+      case .biasRelu: .max(Expr.local(sum).cast(to: .f32) + bias, .constant(0, .f32))
+      case .gelu: .unary(.gelu, Expr.local(sum).cast(to: .f32) + bias)
       }
     let contract = Contract(
       rows: .int(rows), columns: .int(columns), depth: depth, rowAxis: row, columnAxis: column, a: 0,
-      aOffset: aOffset, b: 1, bOffset: .int(0), bIsPacked: true, bIsPaired: isHalf, tile: tile, accumulators: [sum],
+      aOffset: aOffset, b: 1, bOffset: .int(0), bIsPacked: true, bIsInterleaved: products != .single, tile: tile,
+      accumulators: [sum],
       epilogue: [
         .store(buffer: 2, offset: cOffset + .axis(row) * .int(columns) + .axis(column), value: value, guard: nil)
       ])
     return Kernel(
       name: name,
       parameters: [
-        .init("a", operand, .read), .init("w", operand, .read), .init("c", .f32, .write), .init("bias", .f32, .read),
+        .init("a", products.operands.a, .read), .init("w", products.operands.b, .read), .init("c", .f32, .write),
+        .init("bias", .f32, .read),
       ], tileAxis: tileAxis, tiles: .int(tiles), body: [.contract(contract)])
   }
 
@@ -149,7 +149,10 @@ struct ContractionCase {
     let half = [
       (64, 64, 64), (128, 128, 128), (256, 256, 256), (32, 784, 128), (128, 768, 768), (128, 768, 3072), (1, 784, 128),
       (1, 768, 3072), (1, 4096, 8192),
-    ].map { ContractionCase.dense($0.0, $0.1, $0.2, target, group: "bf16", isHalf: true) }
-    return dense + few + epilogues + convolutions + single + runTime + half
+    ].map { ContractionCase.dense($0.0, $0.1, $0.2, target, group: "bf16", products: .pairs) }
+    let bytes = [(64, 64, 64), (128, 128, 128), (256, 256, 256), (32, 784, 128), (128, 768, 768), (1, 768, 3072)].map {
+      ContractionCase.dense($0.0, $0.1, $0.2, target, group: "int8", products: .quads)
+    }
+    return dense + few + epilogues + convolutions + single + runTime + half + bytes
   }
 }

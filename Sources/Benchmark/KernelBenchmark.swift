@@ -56,10 +56,11 @@ package struct KernelBenchmark {
   }
 
   private func contractions() throws {
-    let multiplyAdds = try MultiplyAdds(settings)
-    let pairs = try settings.target.hasPairProducts ? MultiplyAdds(settings, inPairs: true) : multiplyAdds
+    var probes: [Products: MultiplyAdds] = [.single: try MultiplyAdds(settings)]
     for item in ContractionCase.all(settings.target) where wants(item.group, item.name) {
-      let probe = item.isHalf ? pairs : multiplyAdds
+      let products = item.products.isInstruction(settings.target) ? item.products : .single
+      let probe = try probes[products] ?? MultiplyAdds(settings, products)
+      probes[products] = probe
       let (code, milliseconds) = try compiled(item.kernel, settings.target)
       let call = Call(code: code, arrays: item.arrays.map { Memory(floats: $0) }, sizes: item.sizes.map(Int64.init), tiles: item.tiles)
       // The clock of the processor drifts: its peak is taken before and after.
@@ -69,7 +70,7 @@ package struct KernelBenchmark {
       let ratio =
         item.isOneRow
         ? Ratio(value: Double(item.weightBytes) / time / peak.read(item.weightBytes), of: "read bandwidth")
-        : Ratio(value: item.flops / time / flops, of: item.isHalf ? "bf16 peak" : "FMA peak")
+        : Ratio(value: item.flops / time / flops, of: products.peakName)
       report(
         KernelMeasurement(
           group: item.group, name: item.name, nanoseconds: time, rate: item.flops / time, unit: "GFLOP/s", ratio: ratio,

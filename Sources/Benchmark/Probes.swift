@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the machine can do: multiply-adds from registers, and memory read, written and copied.
 
+import KernelIR
 import LLVMBackend
+import TensorCore
 
 /// Rates of one core.
 package struct Peak: Sendable {
@@ -42,7 +44,7 @@ package struct Peak: Sendable {
   package static func measure(_ settings: Settings) throws -> Peak {
     let target = settings.target
     let multiplyAdds = try MultiplyAdds(settings)
-    let pairs = try target.hasPairProducts ? MultiplyAdds(settings, inPairs: true) : multiplyAdds
+    let pairs = try target.hasPairProducts ? MultiplyAdds(settings, .pairs) : multiplyAdds
     let sizes = [
       ("L1", 24 << 10), ("L2", 512 << 10), ("L2", 1 << 20), ("L3", 2 << 20), ("L3", 4 << 20), ("L3", 10 << 20),
       ("DRAM", 192 << 20),
@@ -93,15 +95,50 @@ package struct Peak: Sendable {
   }
 }
 
+/// What one instruction multiplies in each lane of 32 bits.
+enum Products {
+  case single
+  /// Two of bf16.
+  case pairs
+  /// Four of u8 and i8.
+  case quads
+
+  var operands: (a: DType, b: DType) {
+    switch self {
+    case .single: (.f32, .f32)
+    case .pairs: (.bf16, .bf16)
+    case .quads: (.u8, .i8)
+    }
+  }
+  var sum: DType { self == .quads ? .i32 : .f32 }
+  /// Multiply-adds of a lane.
+  var count: Int { Contract.stepsTogether(operands.a, operands.b) ?? 1 }
+  var peakName: String {
+    switch self {
+    case .single: "FMA peak"
+    case .pairs: "bf16 peak"
+    case .quads: "int8 peak"
+    }
+  }
+
+  func isInstruction(_ target: TargetDescription) -> Bool {
+    switch self {
+    case .single: true
+    case .pairs: target.hasPairProducts
+    case .quads: target.hasQuadProducts
+    }
+  }
+}
+
 /// Multiply-adds on registers: twelve or more chains, since one takes four cycles and two start in each.
 struct MultiplyAdds {
   private let call: Call
   private let operations: Int
 
-  /// - Parameter inPairs: Pairs of bf16 products, for targets that have them.
-  init(_ settings: Settings, inPairs: Bool = false) throws {
+  /// - Parameter products: Those of an instruction that the target has.
+  init(_ settings: Settings, _ products: Products = .single) throws {
     let target = settings.target
-    let type = ValueType(.f32, target.lanes(bits: 32))
+    let type = ValueType(products.sum.register, target.lanes(bits: 32))
     let chains = target.features.contains(.avx512f) ? 24 : 12
     let rounds = 2000
     let module = try Module(name: "multiply-add")
@@ -111,17 +148,22 @@ struct MultiplyAdds {
     let (factor, term) = (b.load(type, memory), b.load(type, b.address(memory, 64, .f32)))
     let start = (0..<chains).map { b.load(type, b.address(memory, 128 + 16 * $0, .f32)) }
     let sums = b.loop(from: b.int(0), to: b.int(rounds), step: b.int(1), carrying: start) { _, sums in
-      if !inPairs { return sums.map { b.fma($0, factor, term) } }
       let (x, y) = (b.bitcast(factor, type.with(.i32)), b.bitcast(term, type.with(.i32)))
-      return sums.map { b.pairProducts(x, y, $0) }
+      return sums.map {
+        switch products {
+        case .single: b.fma($0, factor, term)
+        case .pairs: b.pairProducts(x, y, $0)
+        case .quads: b.quadProducts(x, y, $0)
+        }
+      }
     }
     for (index, sum) in sums.enumerated() { b.store(sum, b.address(memory, 1024 + 16 * index, .f32)) }
     b.returnVoid()
     call = Call(
       code: try LoadedKernels(module, function: "probe", target), arrays: [Memory(floats: 4096)])
-    operations = (inPairs ? 4 : 2) * type.lanes * chains * rounds
+    operations = 2 * products.count * type.lanes * chains * rounds
   }
 
-  /// f32 operations per nanosecond.
+  /// Operations per nanosecond.
   func rate(_ settings: Settings) -> Double { Double(operations) / call.nanoseconds(settings) }
 }

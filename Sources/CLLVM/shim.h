@@ -92,6 +92,7 @@ static inline unsigned lamina_host_features(void) {
   LAMINA_BIT(6, "avx512bw");
   LAMINA_BIT(7, "avx512dq");
   LAMINA_BIT(8, "avx512bf16");
+  LAMINA_BIT(9, "avx512vnni");
 #undef LAMINA_BIT
 #endif
   return bits;

@@ -17,8 +17,10 @@ package enum Lowering: Sendable {
   case decompose(@Sendable (_ builder: inout GraphBuilder, _ operands: [ValueID?]) throws(TypeError) -> [ValueID])
   /// The result is operand 0 with other sizes, the same elements in the same row-major order.
   case reshape
-  /// A loop nest of its own, for operators that none of the forms above describes (sorting, recurrences).
-  case loops(@Sendable (_ context: inout LoopContext) -> [Statement])
+  /// A loop nest of its own, for operators that none of the forms above describes (sorting, recurrences). One that
+  /// `isElementwise` has one result, gives each element once, by `LoopContext.finish`, and needs no scratch: the
+  /// elementwise operators after it are computed with it.
+  case loops(isElementwise: Bool = false, _ body: @Sendable (_ context: inout LoopContext) -> [Statement])
   /// Nested steps of the plan.
   case control(Control)
   /// A value that exists before anything runs: inputs, constants, parameters.
@@ -153,9 +155,16 @@ package struct LoopContext {
   private let dim: (Dim) -> Expr
   private var nextID: Int
   private let buffers: [Int?]
+  package typealias Finish = (_ index: [Expr], _ value: Expr, _ condition: Expr?) -> [Statement]
+  private let finishing: Finish?
 
-  /// `buffers` gives the kernel's buffer number of each operand (nil: missing) and each result.
-  package init(types: NodeTypes, tileAxis: Axis, firstID: Int, buffers: [Int?], dim: @escaping (Dim) -> Expr) {
+  /// `buffers` gives the kernel's buffer number of each operand (nil: missing) and each result; `finishing` makes what
+  /// happens to the elements of the result, if not just a store.
+  package init(
+    types: NodeTypes, tileAxis: Axis, firstID: Int, buffers: [Int?], dim: @escaping (Dim) -> Expr,
+    finishing: Finish? = nil
+  ) {
+    self.finishing = finishing
     self.types = types
     self.tileAxis = tileAxis
     self.buffers = buffers
@@ -191,5 +200,12 @@ package struct LoopContext {
 
   package func store(_ result: Int, at offset: Expr, _ value: Expr, where condition: Expr? = nil) -> Statement {
     .store(buffer: resultBuffer(result), offset: offset, value: value, guard: condition)
+  }
+
+  /// What is done with an element of the result, unless the condition is false.
+  package func finish(at index: [Expr], _ value: Expr, where condition: Expr? = nil) -> [Statement] {
+    if let finishing { return finishing(index, value, condition) }
+    let offset = zip(index, types.results[0].shape).reduce(Expr.int(0)) { $0 * size($1.1) + $1.0 }
+    return [store(0, at: offset, value, where: condition)]
   }
 }

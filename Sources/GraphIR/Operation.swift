@@ -75,6 +75,9 @@ package protocol Operation: Sendable {
   /// How kernels compute it.
   func lower(_ types: NodeTypes) -> Lowering
 
+  /// How the result is put together from operands that are in it as they are; nil where it is not.
+  func assembly(_ types: NodeTypes) -> Assembly?
+
   /// For each operand the gradient of a scalar with respect to it, given those with respect to the results; nil where
   /// there is none (integers, missing operands). Throws for operators without a gradient.
   func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?]
@@ -96,6 +99,7 @@ extension Operation {
   package var resultCount: Int { Self.results.count }
   package var definedSizes: [Dim] { [] }
   package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? { nil }
+  package func assembly(_ types: NodeTypes) -> Assembly? { nil }
 
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
     throw TypeError("'\(Self.name)' has no gradient")
@@ -133,6 +137,26 @@ extension Operation {
 package struct OperationKey: Hashable, Sendable {
   package let name: String
   package let attributes: [AttributeValue]
+}
+
+/// A result some parts of which are operands. Memory of the whole can then be where operands are computed.
+package struct Assembly {
+  package struct Part {
+    package let operand: Int
+    /// Where its first element is in the result.
+    package let start: [Dim]
+    package init(operand: Int, start: [Dim]) {
+      self.operand = operand
+      self.start = start
+    }
+  }
+  package let parts: [Part]
+  /// All elements that are in no part; nil where the parts are the whole.
+  package let rest: ((_ context: PullContext) -> Expr)?
+  package init(_ parts: [Part], rest: ((_ context: PullContext) -> Expr)? = nil) {
+    self.parts = parts
+    self.rest = rest
+  }
 }
 
 /// An operator on operands with their axes in another order.

@@ -35,6 +35,8 @@ struct Region {
   var outputs: [ValueID]
   /// How a contraction's epilogue reads its columns, when it does not read each by itself.
   var groups: ColumnGroups?
+  /// Of a result some operands of which are computed in its memory: the others, and what is around them.
+  var remains: Remains?
 }
 
 /// Operators over tensors of one shape whose reductions all run over the same axes.
@@ -61,6 +63,7 @@ struct Fusion {
     fusion.formWhole()
     fusion.storeBoundaries()
     fusion.formPointwise()
+    fusion.placeParts()
     return fusion.ordered()
   }
 
@@ -184,17 +187,20 @@ struct Fusion {
     }
   }
 
-  /// Operators that nothing fuses with.
+  /// Operators that bring their own loops or steps.
   private mutating func formWhole() {
     for id in graph.nodeIDs {
-      let kind: Region.Kind
       switch state.lowerings[id.index] {
-      case .loops: kind = .loops(id)
-      case .control: kind = .control(id)
+      case .loops(isElementwise: true, _):
+        owner[id.index] = regions.count
+        let (nodes, end) = epilogue(of: id, region: regions.count)
+        regions.append(Region(kind: .loops(id), nodes: [id] + nodes, outputs: [end]))
+      case .loops, .control:
+        let isLoops = if case .loops = state.lowerings[id.index] { true } else { false }
+        owner[id.index] = regions.count
+        regions.append(Region(kind: isLoops ? .loops(id) : .control(id), nodes: [id], outputs: graph[id].results))
       default: continue
       }
-      owner[id.index] = regions.count
-      regions.append(Region(kind: kind, nodes: [id], outputs: graph[id].results))
     }
   }
 

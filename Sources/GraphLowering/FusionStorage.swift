@@ -20,7 +20,9 @@ extension Fusion {
         }
       }
       switch regions[index].kind {
-      case .loops, .control: outputs = regions[index].outputs
+      case .loops, .control:
+        // A nest of its own writes all its results.
+        if regions[index].nodes.count == 1 { outputs = regions[index].outputs }
       default: break
       }
       if outputs.isEmpty { outputs = regions[index].outputs }

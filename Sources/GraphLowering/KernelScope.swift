@@ -114,15 +114,25 @@ final class KernelScope {
       let number = buffer(.constant(ConstantKey(value: value, packing: nil)), type.dtype, .read)
       return load(number, type, index, condition)
     }
-    if context.isStored(value) {
-      let number = buffer(.value(value), type.dtype, .read)
-      return load(number, type, index, condition)
-    }
+    if context.isStored(value) { return loadStored(value, index, condition) }
     return compute(value, at: index, where: condition)
   }
 
   private func load(_ number: Int, _ type: TensorType, _ index: [Expr], _ condition: Expr?) -> Expr {
     .load(number, type.dtype, at: flatOffset(index, sizes(type.shape)), guard: condition)
+  }
+
+  private func loadStored(_ value: ValueID, _ index: [Expr], _ condition: Expr?) -> Expr {
+    let (number, offset) = element(of: value, at: index, .read)
+    return .load(number, context.graph.type(value).dtype, at: offset, guard: condition)
+  }
+
+  /// The buffer that a stored value is in, and the offset there of its element at an index.
+  func element(of value: ValueID, at index: [Expr], _ access: Kernel.Access) -> (buffer: Int, offset: Expr) {
+    let memory = context.memory(of: value)
+    let number = buffer(.value(memory.whole), context.graph.type(value).dtype, access)
+    let inside = zip(index, memory.start).map { $1 == 0 ? $0 : $0 + size($1) }
+    return (number, flatOffset(inside, sizes(context.graph.type(memory.whole).shape)))
   }
 
   /// The element of a value computed from its producer's operands, even where the value is stored.
@@ -143,8 +153,7 @@ final class KernelScope {
       result = body(pullContext(node, condition), index)[place]
     default:
       // The fusion decisions store everything else.
-      let number = buffer(.value(value), context.graph.type(value).dtype, .read)
-      result = load(number, context.graph.type(value), index, condition)
+      result = loadStored(value, index, condition)
     }
     memo[key] = result
     return result

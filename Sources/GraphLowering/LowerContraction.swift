@@ -199,9 +199,9 @@ private struct MatrixLowering {
     var body: [Statement] = []
     let bBuffer: Int
     let bOffset: Expr
-    var isPaired = false
+    var isInterleaved = false
     if isPacked, let packing = packing(tile) {
-      isPaired = packing.pairedRun != nil
+      isInterleaved = packing.interleaving != nil
       bBuffer = scope.buffer(argument(b, packing: packing), bType, .read)
       let batchIndex = batch.indices.filter { batch[$0].b != 0 }
       let flat = flatOffset(batchIndex.map { parts[$0] }, batchIndex.map { batchSizes[$0] })
@@ -227,7 +227,8 @@ private struct MatrixLowering {
         DepthAxis(extent: scope.size($0.extent), aStride: scope.size($0.a), bStride: scope.size($0.b))
       },
       rowAxis: rowAxis, columnAxis: columnAxis, a: aBuffer, aOffset: aOffset, b: bBuffer, bOffset: bOffset,
-      bIsPacked: isPacked || packsOnTheFly, bIsPaired: isPaired, tile: tile, accumulators: accumulators, epilogue: epilogue)
+      bIsPacked: isPacked || packsOnTheFly, bIsInterleaved: isInterleaved, tile: tile,
+      accumulators: accumulators, epilogue: epilogue)
     body.append(.contract(contract))
     var lowered = scope.lowered(
       name: "contract", tileAxis: tileAxis, tiles: panelCount * batchCount * rowBlocks, body: body)
@@ -264,10 +265,12 @@ private struct MatrixLowering {
       starts = groups.starts.map { $0 * columns[0].stride }
       columns[0].extent = groups.columns
     }
-    let isHalf = [a, b].allSatisfy { graph.type($0.base).dtype == .bf16 }
+    let together = Contract.stepsTogether(graph.type(a.base).dtype, graph.type(b.base).dtype)
+    let run = depth.last?.extent.value
     return Packing(
       offset: offset, batch: axes(batch.filter { $0.b != 0 }), depth: axes(depth), columns: columns, groups: starts,
-      panelWidth: tile.columns, pairedRun: isHalf ? depth.last?.extent.value : nil)
+      panelWidth: tile.columns,
+      interleaving: together.flatMap { steps in run.map { Packing.Interleaving(steps: steps, run: $0) } })
   }
 
   /// Copies one panel of B, columns side by side, into per-thread memory.

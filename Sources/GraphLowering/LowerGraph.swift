@@ -48,10 +48,10 @@ extension PlanAssembly {
         try lower(control, of: state.graph[anchor], scope)
         continue
       }
-      guard let lowered = timed("make kernels", { kernel(region, state) }) else {
+      guard let kernels = timed("make kernels", { kernels(region, state) }) else {
         throw InternalError("no kernel for \(region.nodes.map { type(of: state.graph[$0].operation).name })")
       }
-      try add(lowered, label: label(region, state.graph), scope)
+      for kernel in kernels { try add(kernel, label: label(region, state.graph), scope) }
     }
     for copy in scope.copies { try add(copy, scope) }
   }
@@ -80,6 +80,11 @@ extension PlanAssembly {
     if !findings.isEmpty { throw DiagnosticsError(findings) }
   }
 
+  private func kernels(_ region: Region, _ state: LoweringState) -> [LoweredKernel]? {
+    if let remains = region.remains { return lowerRemains(region, remains, state) }
+    return kernel(region, state).map { [$0] }
+  }
+
   /// The kernel of a region that is no control.
   private func kernel(_ region: Region, _ state: LoweringState) -> LoweredKernel? {
     switch region.kind {
@@ -87,7 +92,7 @@ extension PlanAssembly {
     case .rows(let rows): return lowerRows(region, rows, state)
     case .reduction(let anchor): return lowerReduction(region, anchor: anchor, state)
     case .attention(let attention): return lowerAttention(region, attention, state)
-    case .loops(let anchor): return lowerLoops(anchor, state)
+    case .loops(let anchor): return lowerLoops(region, anchor, state)
     case .contraction(let anchor):
       guard case .contraction(let contraction) = state.lowerings[anchor.index] else { return nil }
       return lowerContraction(region, anchor: anchor, contraction, state)

@@ -25,13 +25,12 @@ extension KernelScope {
       kernel: kernel, arguments: arguments, sizes: sizeNames.map { Dim(symbol: $0) }, tiles: tiles)
   }
 
-  /// Stores an element of a result at its index.
-  func store(_ value: ValueID, at index: [Expr], _ element: Expr) -> Statement {
-    let type = context.graph.type(value)
-    let number = buffer(.value(value), type.dtype, .write)
+  /// Stores an element of a result at its index, unless the condition is false.
+  func store(_ value: ValueID, at index: [Expr], _ element: Expr, where condition: Expr? = nil) -> Statement {
+    let dtype = context.graph.type(value).dtype
+    let (number, offset) = self.element(of: value, at: index, .write)
     return .store(
-      buffer: number, offset: flatOffset(index, sizes(type.shape)), value: element.unrounded(for: type.dtype).cast(to: type.dtype.computeType),
-      guard: nil)
+      buffer: number, offset: offset, value: element.unrounded(for: dtype).cast(to: dtype.computeType), guard: condition)
   }
 }
 

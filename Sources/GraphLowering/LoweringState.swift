@@ -61,6 +61,28 @@ final class LoweringState {
   func store(_ value: ValueID) { stored[value.index] = true }
   func forget(_ value: ValueID) { stored[value.index] = false }
 
+  /// A value that lies in the memory of another of its rank, from an index on.
+  struct Placement {
+    var whole: ValueID
+    var start: [Dim]
+  }
+  private var placements: [ValueID: Placement] = [:]
+
+  func place(_ value: ValueID, in whole: ValueID, from start: [Dim]) {
+    placements[value] = Placement(whole: whole, start: start)
+  }
+
+  func isPlaced(_ value: ValueID) -> Bool { placements[value] != nil }
+
+  /// The value whose memory a stored value is in, and where it starts there; itself when it is in none.
+  func memory(of value: ValueID) -> Placement {
+    var place = Placement(whole: value, start: graph.type(value).shape.map { _ in 0 })
+    while let outer = placements[place.whole] {
+      place = Placement(whole: outer.whole, start: zip(place.start, outer.start).map { $0 + $1 })
+    }
+    return place
+  }
+
   func isConstant(_ value: ValueID) -> Bool { constant(value) != nil }
   func constant(_ value: ValueID) -> Tensor? { (graph.producer(value)?.operation as? Constant)?.value.tensor }
 

@@ -168,6 +168,8 @@ package enum OperatorRegistry {
     GroupConv.self,
     Inverse.self,
     MatMul.self,
+    WinogradInput.self,
+    WinogradOutput.self,
     // Composites
     BiasGelu.self,
     Dropout.self,

@@ -12,9 +12,13 @@ package enum OptimizationLevel: Int, CaseIterable, Sendable {
 }
 
 extension GraphPass {
-  /// The passes from a checked graph to one of primitive operators.
-  package static func pipeline(_ level: OptimizationLevel, _ precision: Precision = .f32) -> [GraphPass] {
-    algebra(level) + (precision == .bf16 ? [.lowerPrecision] : [])
+  /// The passes from a checked graph to one of primitive operators. Rounded products are not multiplied by Winograd's
+  /// method, which would make their errors larger.
+  package static func pipeline(
+    _ level: OptimizationLevel, _ precision: Precision = .f32, winograd: WinogradLimit = .off
+  ) -> [GraphPass] {
+    if precision == .bf16 { return algebra(level) + [.lowerPrecision] }
+    return algebra(level) + (winograd.tile.map { [.winograd(largest: $0)] } ?? [])
   }
 
   private static func algebra(_ level: OptimizationLevel) -> [GraphPass] {

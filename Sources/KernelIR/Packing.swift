@@ -5,7 +5,8 @@ import TensorCore
 
 /// A constant packed as `[batch][panel][depth][group][panelWidth]`: for each batch index and each panel of columns, the
 /// elements in the order the micro-kernel reads them, the last panel padded with zeros. Groups are columns that are
-/// computed side by side; most contractions have one. With pairs, `[batch][panel][depth / 2][group][panelWidth][2]`.
+/// computed side by side; most contractions have one. With `s` steps of the depth side by side,
+/// `[batch][panel][depth / s][group][panelWidth][s]`.
 package struct Packing: Hashable, Sendable {
   /// One axis of the packed operand: its extent and its stride in the constant, in elements.
   package struct Axis: Hashable, Sendable {
@@ -25,13 +26,21 @@ package struct Packing: Hashable, Sendable {
   /// Where each group's first column is, in elements from the first group's.
   package var groups: [Int]
   package var panelWidth: Int
-  /// Steps of the depth that follow each other in memory of the other operand: each run of so many is put in pairs, an
-  /// odd last step with zeros. Nil for no pairs.
-  package var pairedRun: Int?
+  /// Steps of the depth that lie side by side.
+  package struct Interleaving: Hashable, Sendable {
+    package var steps: Int
+    /// Each run of so many steps is interleaved by itself, its end filled up with zeros.
+    package var run: Int
+    package init(steps: Int, run: Int) {
+      self.steps = steps
+      self.run = run
+    }
+  }
+  package var interleaving: Interleaving?
 
   package init(
     offset: Int, batch: [Axis], depth: [Axis], columns: [Axis], groups: [Int] = [0], panelWidth: Int,
-    pairedRun: Int? = nil
+    interleaving: Interleaving? = nil
   ) {
     self.offset = offset
     self.batch = batch
@@ -39,7 +48,7 @@ package struct Packing: Hashable, Sendable {
     self.columns = columns
     self.groups = groups
     self.panelWidth = panelWidth
-    self.pairedRun = pairedRun
+    self.interleaving = interleaving
   }
 
   package var batchCount: Int { batch.reduce(1) { $0 * $1.extent } }
@@ -53,14 +62,14 @@ package struct Packing: Hashable, Sendable {
   package var elementCount: Int { batchCount * batchStride }
 
   package var description: String {
-    let pairs = pairedRun == nil ? "" : ", 2"
-    return "[\(batch.isEmpty ? "" : "\(batchCount), ")\(panelCount), \(step(depthCount) / (pairedRun == nil ? 1 : 2)), "
-      + "\(groups.count == 1 ? "" : "\(groups.count), ")\(panelWidth)\(pairs)] panels"
+    let together = interleaving.map { ", \($0.steps)" } ?? ""
+    return "[\(batch.isEmpty ? "" : "\(batchCount), ")\(panelCount), \(step(depthCount) / (interleaving?.steps ?? 1)), "
+      + "\(groups.count == 1 ? "" : "\(groups.count), ")\(panelWidth)\(together)] panels"
   }
 
   /// Where a step of the depth is among those of a panel, which may be padded.
   private func step(_ number: Int) -> Int {
-    pairedRun.map { number / $0 * ($0 + $0 % 2) + number % $0 } ?? number
+    interleaving.map { number / $0.run * (($0.run + $0.steps - 1) / $0.steps * $0.steps) + number % $0.run } ?? number
   }
 
   /// Writes the packed elements of `size` bytes each to zeroed memory of `elementCount` elements.
@@ -69,24 +78,24 @@ package struct Packing: Hashable, Sendable {
     let columnOffsets = Packing.offsets(columns)
     let depthOffsets = Packing.offsets(depth)
     var place = 0
-    let pairs = pairedRun == nil ? 1 : 2
+    let together = interleaving?.steps ?? 1
     for base in Packing.offsets(batch) {
       for panel in 0..<panelCount {
         let first = panel * panelWidth
         let width = min(panelWidth, columnOffsets.count - first)
         // Panels whose columns are neighbours in the constant are copied row by row.
         let isContiguous =
-          pairs == 1 && (1..<max(width, 1)).allSatisfy { columnOffsets[first + $0] == columnOffsets[first] + $0 }
+          together == 1 && (1..<max(width, 1)).allSatisfy { columnOffsets[first + $0] == columnOffsets[first] + $0 }
         for (number, k) in depthOffsets.enumerated() {
           let step = step(number)
           for (position, group) in groups.enumerated() {
             let start = offset + base + k + group
-            let to = place + (step / pairs * groups.count + position) * panelWidth * pairs + step % pairs
+            let to = place + (step / together * groups.count + position) * panelWidth * together + step % together
             if isContiguous {
               memoryCopy(into + to * size, from + (start + columnOffsets[first]) * size, width * size)
             } else {
               for column in 0..<width {
-                memoryCopy(into + (to + column * pairs) * size, from + (start + columnOffsets[first + column]) * size, size)
+                memoryCopy(into + (to + column * together) * size, from + (start + columnOffsets[first + column]) * size, size)
               }
             }
           }
@@ -98,6 +107,7 @@ package struct Packing: Hashable, Sendable {
 
   private func memoryCopy(_ to: UnsafeMutableRawPointer, _ from: UnsafeRawPointer, _ count: Int) {
     switch count {
+    case 1: to.storeBytes(of: from.load(as: UInt8.self), as: UInt8.self)
     case 2: to.storeBytes(of: from.loadUnaligned(as: UInt16.self), as: UInt16.self)
     case 4: to.storeBytes(of: from.loadUnaligned(as: UInt32.self), as: UInt32.self)
     default:

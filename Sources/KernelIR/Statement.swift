@@ -78,16 +78,17 @@ package struct DepthAxis: Sendable, Hashable {
 /// the sums of column `n` of every group: the gates of a recurrent cell, the two halves of a gated layer. B is packed
 /// then, `[panel][depth][group][panelWidth]`; `columns` and `tile.columns` are those of one group.
 ///
-/// bf16 operands may be multiplied in pairs of depth steps with one instruction, which rounds otherwise than two
-/// multiply-adds and takes subnormal numbers for 0; a packed B has then two steps of the innermost axis side by side,
-/// `[panel][outer depth][⌈inner depth / 2⌉][group][panelWidth][2]`, an odd last one with zeros.
+/// Two steps of the depth of bf16 operands, or four of 8-bit integers, may be multiplied with one instruction (for bf16
+/// it rounds otherwise than two multiply-adds and takes subnormal numbers for 0). A packed B may have so many steps `s`
+/// of the innermost axis side by side, `[panel][outer depth][⌈inner depth / s⌉][group][panelWidth][s]`, the last ones
+/// filled up with zeros.
 package struct Contract: Sendable, Hashable {
   package struct Tile: Sendable, Hashable {
     /// Rows of a register tile.
     package var rows: Int
     /// Columns of a register tile in each group and width of a packed panel; a multiple of the vector length is best.
     package var columns: Int
-    /// Depth steps, or pairs of them, per iteration of the innermost loop.
+    /// Depth steps, or those that one instruction takes, per iteration of the innermost loop.
     package var unroll: Int
     /// Whether what comes next of a packed B is fetched while it is not needed yet, because it is not in a near cache.
     package var prefetches = false
@@ -109,8 +110,8 @@ package struct Contract: Sendable, Hashable {
   package var b: Int
   package var bOffset: Expr
   package var bIsPacked: Bool
-  /// A packed B of bf16 has its innermost depth in pairs.
-  package var bIsPaired: Bool
+  /// A packed B has as many steps of its innermost depth side by side as `stepsTogether` says.
+  package var bIsInterleaved: Bool
   package var tile: Tile
   /// For each group of columns the sum at (rowAxis, columnAxis), all of one compute type: f32, f64 or i32; read by the
   /// epilogue.
@@ -120,7 +121,7 @@ package struct Contract: Sendable, Hashable {
 
   package init(
     rows: Expr, columns: Expr, depth: [DepthAxis], rowAxis: Axis, columnAxis: Axis, a: Int, aOffset: Expr, b: Int,
-    bOffset: Expr, bIsPacked: Bool, bIsPaired: Bool = false, tile: Tile, accumulators: [Local], epilogue: [Statement]
+    bOffset: Expr, bIsPacked: Bool, bIsInterleaved: Bool = false, tile: Tile, accumulators: [Local], epilogue: [Statement]
   ) {
     self.rows = rows
     self.columns = columns
@@ -132,7 +133,7 @@ package struct Contract: Sendable, Hashable {
     self.b = b
     self.bOffset = bOffset
     self.bIsPacked = bIsPacked
-    self.bIsPaired = bIsPaired
+    self.bIsInterleaved = bIsInterleaved
     self.tile = tile
     self.accumulators = accumulators
     self.epilogue = epilogue
@@ -140,6 +141,13 @@ package struct Contract: Sendable, Hashable {
 
   /// The most groups of columns.
   package static let mostGroups = 8
+
+  /// How many steps of the depth one instruction may multiply; nil for operands that are multiplied one by one.
+  package static func stepsTogether(_ a: DType?, _ b: DType?) -> Int? {
+    if a == .bf16, b == .bf16 { return 2 }
+    let bytes: [DType?] = [.i8, .u8]
+    return bytes.contains(a) && bytes.contains(b) ? 4 : nil
+  }
 
   /// The type of the sums.
   package var sumType: DType { accumulators.first?.dtype ?? .f32 }

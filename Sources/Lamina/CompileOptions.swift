@@ -12,6 +12,8 @@ package struct CompileOptions: Sendable {
   package var target: TargetDescription
   /// What matrix products and convolutions multiply.
   package var precision: Precision
+  /// Whether convolutions may be computed by fewer multiplications.
+  package var winograd: WinogradLimit
   /// Sizes to make code of their own for, by the name of the dim.
   package var fast: [String: [Int]]
   /// Register tiles that were measured.
@@ -21,11 +23,12 @@ package struct CompileOptions: Sendable {
 
   package init(
     level: OptimizationLevel = .full, target: TargetDescription = .native, precision: Precision = .f32,
-    fast: [String: [Int]] = [:], jobs: Int = 2
+    winograd: WinogradLimit = .off, fast: [String: [Int]] = [:], jobs: Int = 2
   ) {
     self.level = level
     self.target = target
     self.precision = precision
+    self.winograd = winograd
     self.fast = fast
     self.jobs = jobs
   }

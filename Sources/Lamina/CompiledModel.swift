@@ -38,7 +38,8 @@ package final class CompiledModel: @unchecked Sendable {
   package static func optimized(_ graph: Graph, _ options: CompileOptions) throws -> Graph {
     var context = PassContext()
     return try timed("optimize") {
-      try GraphPass.run(GraphPass.pipeline(options.level, options.precision), on: graph, &context)
+      try GraphPass.run(
+        GraphPass.pipeline(options.level, options.precision, winograd: options.winograd), on: graph, &context)
     }
   }
 

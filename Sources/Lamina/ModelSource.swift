@@ -22,6 +22,8 @@ package struct ModelSource: Sendable {
   package var fast: [String: [Int]] = [:]
   /// What its products multiply, as its file says.
   package var precision = Precision.f32
+  /// Whether its convolutions may be computed by fewer multiplications, as its file says.
+  package var winograd = WinogradLimit.off
 
   /// Inputs of the file that are constants of the graph: their values decide sizes.
   package var boundInputs: Set<String> = []
@@ -57,7 +59,8 @@ package struct ModelSource: Sendable {
     let (file, findings) = timed("read") { loadGraphFile(path) }
     let errors = findings.filter { $0.severity == .error }
     guard let file, errors.isEmpty else { throw DiagnosticsError(findings) }
-    let precision = try precision(file)
+    let precision = try choice(file.frontMatter.precision, "precision", Precision.f32, file)
+    let winograd = try choice(file.frontMatter.winograd, "winograd", WinogradLimit.off, file)
     var resolved = try timed("resolve") { try resolveModel(file, options) }
     resolved.warnings = findings + resolved.warnings
     let bound = try timed("read weights") { try bindWeights(resolved.graph, file, path: weights, seed: seed) }
@@ -65,17 +68,19 @@ package struct ModelSource: Sendable {
     return ModelSource(
       path: path, file: file, resolved: resolved, weights: bound,
       graph: try timed("bind weights") { try resolved.graph.binding(bound.tensors) },
-      precision: precision)
+      precision: precision, winograd: winograd)
   }
 
-  /// What the front matter says about precision.
-  private static func precision(_ file: GraphFile) throws -> Precision {
-    guard let named = file.frontMatter.precision else { return .f32 }
-    if let known = Precision(rawValue: named.value) { return known }
-    let names = Precision.allCases.map(\.rawValue)
+  /// One of some words in the front matter.
+  private static func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ named: Located<String>?, _ key: String, _ standard: Choice, _ file: GraphFile
+  ) throws -> Choice {
+    guard let named else { return standard }
+    if let known = Choice(rawValue: named.value) { return known }
+    let names = Choice.allCases.map(\.rawValue)
     throw DiagnosticsError([
       Diagnostic(
-        .error, "unknown-precision", "unknown precision '\(named.value)', expected \(names.joined(separator: " or "))",
+        .error, "unknown-\(key)", "unknown \(key) '\(named.value)', expected \(names.joined(separator: " or "))",
         at: file.location(named.range), fixIt: nearest(named.value, among: names))
     ])
   }

@@ -71,13 +71,13 @@ private func check(_ example: Example, _ target: TargetDescription, _ random: in
     // Steps need not lie evenly, so each is copied by its own offset.
     let width = example.tile.columns
     let panels = (example.columns + width - 1) / width
-    let (pairs, places) = (example.isPaired ? 2 : 1, example.place(depth.count))
+    let (together, places) = (example.together, example.place(depth.count))
     let packed = try #require(Tensor(zeros: example.bType, [panels * places * width]))
     for (k, offset) in depth.enumerated() {
       for n in 0..<example.columns {
         let place = example.place(k)
         packed.set(
-          n / width * places * width + (place / pairs * width + n % width) * pairs + place % pairs,
+          n / width * places * width + (place / together * width + n % width) * together + place % together,
           b.double(offset.b + n))
       }
     }
@@ -163,7 +163,7 @@ private func finished(_ sum: Double, _ bias: Double?, _ dtype: DType) -> Double 
   // Two runs of three steps, so that each ends in half a pair; two groups of columns.
   let packing = Packing(
     offset: 0, batch: [], depth: [.init(extent: 2, stride: 30), .init(extent: 3, stride: 10)],
-    columns: [.init(extent: 3, stride: 1)], groups: [0, 5], panelWidth: 2, pairedRun: 3)
+    columns: [.init(extent: 3, stride: 1)], groups: [0, 5], panelWidth: 2, interleaving: .init(steps: 2, run: 3))
   let (places, width) = (8, 2)
   #expect(packing.panelStride == places * 2 * width)
   #expect(packing.elementCount == 2 * packing.panelStride)

@@ -31,8 +31,8 @@ struct Example: CustomStringConvertible {
   var bType: DType
   var sumType: DType
   var isPacked: Bool
-  /// The innermost depth of the packed B is in pairs.
-  var isPaired: Bool
+  /// The innermost depth of the packed B is interleaved.
+  var isInterleaved: Bool
   /// Elements of A between steps of the innermost depth.
   var aStep: Int
   /// Sizes given at run time.
@@ -44,7 +44,7 @@ struct Example: CustomStringConvertible {
 
   var description: String {
     "\(rows)x\(depth)x\(columns) tile \(tile.rows)x\(tile.columns)u\(tile.unroll) \(aType)·\(bType)→\(sumType) "
-      + "packed \(isPacked) pairs \(isPaired) step \(aStep) dynamic \(isDynamic) gaps \(gaps) groups \(rowGroup ?? 0)"
+      + "packed \(isPacked) interleaved \(isInterleaved) step \(aStep) dynamic \(isDynamic) gaps \(gaps) groups \(rowGroup ?? 0)"
   }
 
   var steps: Int { depth.reduce(1, *) }
@@ -70,10 +70,13 @@ struct Example: CustomStringConvertible {
   /// Products may be added in pairs, rounded otherwise than one by one.
   var isRoundedOtherwise: Bool { aType == .bf16 && bType == .bf16 }
 
-  /// Places of B's steps in a packed panel: a step's number, or with pairs that among steps padded to pairs.
+  /// Steps of B that are side by side.
+  var together: Int { isInterleaved ? Contract.stepsTogether(aType, bType) ?? 1 : 1 }
+
+  /// Places of B's steps in a packed panel: a step's number, or that among steps filled up to be side by side.
   func place(_ step: Int) -> Int {
-    guard isPaired, let run = depth.last else { return step }
-    return step / run * (run + run % 2) + step % run
+    guard let run = depth.last else { return step }
+    return step / run * ((run + together - 1) / together * together) + step % run
   }
 
   /// Offsets into A of row 0 and into B of column 0, by depth step.
@@ -105,7 +108,7 @@ struct Example: CustomStringConvertible {
     let contract = Contract(
       rows: size(0, isDynamic.rows), columns: size(1, isDynamic.columns), depth: axes, rowAxis: row,
       columnAxis: column, a: 0, aOffset: aOffset, b: 1, bOffset: .int(0), bIsPacked: isPacked,
-      bIsPaired: isPaired, tile: tile,
+      bIsInterleaved: isInterleaved, tile: tile,
       accumulators: [sum],
       epilogue: [
         .store(buffer: 2, offset: .axis(row) * .int(cStride) + .axis(column) + .int(8), value: value, guard: nil)
@@ -120,7 +123,7 @@ struct Example: CustomStringConvertible {
 
   static func random(_ random: inout Random, lanes: Int, registers: Int) -> Example {
     let types: [(DType, DType, DType)] = [
-      (.f32, .f32, .f32), (.f32, .f32, .f32), (.f64, .f64, .f64), (.i8, .i8, .i32), (.u8, .i8, .i32),
+      (.f32, .f32, .f32), (.f32, .f32, .f32), (.f64, .f64, .f64), (.i8, .i8, .i32), (.u8, .i8, .i32), (.u8, .u8, .i32), (.i8, .u8, .i32),
       (.f32, .bf16, .f32), (.f16, .f32, .f32), (.f32, .f16, .f32), (.bf16, .bf16, .f32), (.bf16, .bf16, .f32),
     ]
     let (aType, bType, sumType) = types[random.next(0...types.count - 1)]
@@ -143,7 +146,8 @@ struct Example: CustomStringConvertible {
     let isPacked = random.bool()
     return Example(
       rows: rows, columns: columns, depth: depth, tile: tile, aType: aType, bType: bType, sumType: sumType,
-      isPacked: isPacked, isPaired: isPacked && aType == .bf16 && bType == .bf16 && random.bool(),
+      isPacked: isPacked,
+      isInterleaved: isPacked && Contract.stepsTogether(aType, bType) != nil && random.bool(),
       aStep: random.next(0...3) == 0 ? 2 : 1, isDynamic: isDynamic,
       gaps: (random.next(0...3), random.next(0...3), random.next(0...3)),
       rowGroup: random.next(0...3) == 0 ? random.next(2...5) : nil)

@@ -15,6 +15,7 @@ import Testing
       dims: {N: {range: 1..64, fast: [8, 1, 8]}, T: 512, M: {range: 1.., fast: 32}}
       seed: 42
       precision: bf16
+      winograd: 4
       include: [a.graph, b.graph]
       ops:
         a: |
@@ -36,6 +37,7 @@ import Testing
     #expect(matter.dims.map(\.fast) == [[1, 8], [], [32]])
     #expect(matter.seed?.value == 42)
     #expect(matter.precision?.value == "bf16")
+    #expect(matter.winograd?.value == "4")
     #expect(matter.includes.map(\.value) == ["a.graph", "b.graph"])
     #expect(matter.operations.first?.operations.count == 2)
   }

@@ -24,7 +24,8 @@ private func reference(_ graph: Graph, _ inputs: [Tensor]) throws -> [Reference]
 
 private let options = LoweringOptions(target: ScheduleTarget(lanes: 16, registers: 32))
 
-private func check(_ graph: Graph, _ inputs: [Tensor], kernels: Int? = nil, fuses: Bool = true) throws {
+/// Compares a lowered graph with its operators' meaning, and the number of its kernels.
+func check(_ graph: Graph, _ inputs: [Tensor], kernels: Int? = nil, fuses: Bool = true) throws {
   var context = PassContext()
   let optimized = try GraphPass.run(GraphPass.pipeline(.full), on: graph, &context)
   var options = options

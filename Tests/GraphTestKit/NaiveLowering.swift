@@ -36,7 +36,7 @@ private func naiveKernel(_ lowering: Lowering, _ types: NodeTypes) -> Kernel? {
     nest.body = [
       .loop(Loop(axis, .int(count), .serial, [.store(buffer: 1, offset: .axis(axis), value: load, guard: nil)]))
     ]
-  case .loops(let body):
+  case .loops(_, let body):
     var context = LoopContext(
       types: types, tileAxis: nest.tileAxis, firstID: 1000, buffers: nest.buffers, dim: nest.size)
     nest.body = body(&context)

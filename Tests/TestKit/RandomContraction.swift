@@ -38,7 +38,8 @@ extension RandomKernelBuilder {
 
     let isPacked = random.oneIn(2)
     let bType = random.pick(operands)
-    let isPaired = isPacked && aType == .bf16 && bType == .bf16 && random.oneIn(2)
+    let together = Contract.stepsTogether(aType, bType) ?? 1
+    let isInterleaved = isPacked && together > 1 && random.oneIn(2)
     let groups = isPacked && random.oneIn(2) ? Int.random(in: 2...5, using: &random) : 1
     let panels = (columns.value + tile.columns - 1) / tile.columns
     let bRow = columns.value + Int.random(in: 0...3, using: &random)
@@ -50,7 +51,7 @@ extension RandomKernelBuilder {
         rowsBelow = rowsBelow * depth[index].extent
       }
     }
-    let places = isPaired ? steps / inner * (inner + inner % 2) : steps
+    let places = isInterleaved ? steps / inner * ((inner + together - 1) / together * together) : steps
     let bCount = isPacked ? panels * places * groups * tile.columns : steps * bRow
     let b = parameters.count
     parameters.append(Kernel.Parameter("b\(b)", bType, .read))
@@ -69,7 +70,7 @@ extension RandomKernelBuilder {
         Contract(
           rows: rows.expr, columns: columns.expr, depth: depth, rowAxis: rowAxis, columnAxis: columnAxis, a: a,
           aOffset: .axis(axes[0].axis) * .int(perTile) + .axis(rowAxis) * .int(rowStride), b: b, bOffset: .int(0),
-          bIsPacked: isPacked, bIsPaired: isPaired, tile: tile, accumulators: sums, epilogue: epilogue))
+          bIsPacked: isPacked, bIsInterleaved: isInterleaved, tile: tile, accumulators: sums, epilogue: epilogue))
     ]
   }
 

@@ -8,7 +8,7 @@ import Yams
 struct FrontMatterReader {
   /// The keys that a file may have. `config` is Mermaid's own, and so is `displayMode`.
   static let keys = [
-    "title", "weights", "dims", "seed", "stages", "ops", "include", "precision", "config", "displayMode",
+    "title", "weights", "dims", "seed", "stages", "ops", "include", "precision", "winograd", "config", "displayMode",
   ]
 
   private(set) var result = FrontMatter()
@@ -35,6 +35,7 @@ struct FrontMatterReader {
     switch name {
     case "title": result.title = string(value, "title", yaml)
     case "precision": result.precision = string(value, "precision", yaml)
+    case "winograd": result.winograd = string(value, "winograd", yaml)
     case "seed": result.seed = integer(value, "seed", yaml)
     case "weights": result.weights = weights(value, yaml)
     case "include": result.includes = strings(value, "include", yaml)

@@ -16,6 +16,7 @@ package struct FrontMatter: Sendable {
   /// Paths as written, relative to the file.
   package var includes: [Located<String>] = []
   package var precision: Located<String>?
+  package var winograd: Located<String>?
   /// The text between the `---` lines, as written; nil without front matter.
   package var text: String?
 

@@ -24,7 +24,8 @@ extension MatMul {
           }
         }
         return [value]
-      }
+      },
+      ofDequantized,
     ]
   }
 }

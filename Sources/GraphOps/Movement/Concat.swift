@@ -92,6 +92,20 @@ package struct Concat: Operation {
     }
   }
 
+  package func assembly(_ types: NodeTypes) -> Assembly? {
+    guard let result = types.results.first, let place = try? normalized(axis, rank: result.rank, for: Self.name) else {
+      return nil
+    }
+    var start = result.shape.map { _ in Dim(0) }
+    var parts: [Assembly.Part] = []
+    for (number, type) in types.operands.enumerated() {
+      guard let type else { continue }
+      parts.append(Assembly.Part(operand: number, start: start))
+      start[place] = start[place] + type.shape[place]
+    }
+    return Assembly(parts)
+  }
+
   /// Each operand gets its part of the seed.
   package func gradient(_ context: inout GradientContext) throws(TypeError) -> [ValueID?] {
     guard let seed = context.seeds[0] else { return context.operands.map { _ in nil } }

@@ -169,10 +169,7 @@ package struct Pad: Operation {
     else {
       return .leaf
     }
-    let constantType = types.operands.count > 1 ? types.operands[1] : nil
-    let fill =
-      type.dtype.isFloat
-      ? Expr.constant(value, type.dtype) : .integer(type.dtype.integer(saturating: value), type.dtype.computeType)
+    let outside = outside(types, type.dtype)
     return .pointwise { context, index in
       var source = index
       var isInside = Expr.bool(true)
@@ -195,9 +192,25 @@ package struct Pad: Operation {
         source[axis] = source[axis] + context.size(border.crop)
       }
       if isInside.integerValue == 1 { return [context.operand(0, at: source)] }
-      let outside = constantType.map { context.operand(1, at: $0.shape.map { _ in .int(0) }) } ?? fill
-      return [.select(isInside, context.operand(0, at: source, where: isInside), outside)]
+      return [.select(isInside, context.operand(0, at: source, where: isInside), outside(context))]
     }
+  }
+
+  /// The constant of a border.
+  private func outside(_ types: NodeTypes, _ dtype: DType) -> @Sendable (PullContext) -> Expr {
+    let constantType = types.operands.count > 1 ? types.operands[1] : nil
+    let fill =
+      dtype.isFloat
+      ? Expr.constant(value, dtype) : .integer(dtype.integer(saturating: value), dtype.computeType)
+    return { context in constantType.map { context.operand(1, at: $0.shape.map { _ in .int(0) }) } ?? fill }
+  }
+
+  package func assembly(_ types: NodeTypes) -> Assembly? {
+    guard let type = types.operands[0], mode == PadMode.constant.rawValue, let borders = try? borders(of: type.shape),
+      borders.allSatisfy({ $0.crop == 0 && $0.kept == $0.whole })
+    else { return nil }
+    return Assembly(
+      [Assembly.Part(operand: 0, start: borders.map(\.before))], rest: outside(types, type.dtype))
   }
 
   /// Of a constant border: the seed without it, and for the constant the sum of the seed over it. Of other borders: the

@@ -65,17 +65,43 @@ package struct ConvInteger: WindowOperation {
     guard let w = types.operands[1] else { return .leaf }
     return .decompose { builder, operands throws(TypeError) in
       guard let x = operands[0], let weights = operands[1] else { throw TypeError("'ConvInteger' needs two operands") }
-      var zeros: [ValueID?] = [optional(operands, 2), optional(operands, 3)]
-      if let zero = zeros[0] { zeros[0] = try builder.reshaped(zero, []) }
-      if let zero = zeros[1] {
-        let isScalar = builder.type(zero).elementCount == 1
-        zeros[1] =
-          isScalar
-          ? try builder.reshaped(zero, []) : try builder.along(filterAxis(rank: w.rank), rank: w.rank, zero)
+      let zero = try builder.offset(optional(operands, 2)).map { z throws(TypeError) in try builder.reshaped(z, []) }
+      if let offset = builder.offset(optional(operands, 3)) {
+        // Weights around a number of their own have nine bits.
+        let isScalar = builder.type(offset).elementCount == 1
+        let spread =
+          try isScalar
+          ? builder.reshaped(offset, []) : builder.along(filterAxis(rank: w.rank), rank: w.rank, offset)
+        let input = try builder.centred(x, zero: zero)
+        return [try builder.emit(conv, input, try builder.centred(weights, zero: spread))]
       }
-      let input = try builder.centred(x, zero: zeros[0])
-      return [try builder.emit(conv, input, try builder.centred(weights, zero: zeros[1]))]
+      return [try products(x, weights, zero: zero, &builder)]
     }
+  }
+
+  /// `Σ (x - z) w = Σ x w - z Σ w`, with borders of z: the products are those of bytes.
+  private func products(
+    _ x: ValueID, _ w: ValueID, zero: ValueID?, _ builder: inout GraphBuilder
+  ) throws(TypeError) -> ValueID {
+    let (type, weights) = (builder.type(x), builder.type(w))
+    let geometry = try conv.geometry(TensorType(.i32, type.shape), TensorType(.i32, weights.shape))
+    let format = geometry.format
+    var (conv, input) = (conv, x)
+    if geometry.isPadded {
+      let ends = [geometry.window.map(\.before), geometry.window.map(\.after)]
+      let pads = Pad(pads: ends.flatMap { $0 }, axes: Array(format.spatial(rank: type.rank)))
+      input = try builder.emitAny(pads, zero.map { [x, $0] } ?? [x])[0]
+      conv.pads = []
+      conv.autoPad = "VALID"
+    }
+    let wide = try builder.narrowed(w, to: .i32)
+    let sums = try builder.emit(conv, try builder.narrowed(input, to: .i32), wide)
+    guard let zero else { return sums }
+    let axis = filterAxis(rank: weights.rank)
+    let others = (0..<weights.rank).filter { $0 != axis }
+    let filters = try builder.emit(ReduceSum(axes: others, keepDims: false), wide)
+    let offset = try builder.mul(try builder.narrowed(zero, to: .i32), filters)
+    return try builder.sub(sums, try builder.along(format.channel(rank: type.rank), rank: type.rank, offset))
   }
 
   package static func sample(_ random: inout SampleSource) -> Sample {

@@ -37,11 +37,37 @@ package struct MatMulInteger: Operation {
     return try MatMul().evaluate([left, right])
   }
 
+  /// `Σ (a - z)(b - w) = Σ ab - z Σ b - w Σ a + K z w`: the products are those of bytes, and what zero points add is a
+  /// number for each row and column. Everything wraps, so that no order of it matters.
   package func lower(_ types: NodeTypes) -> Lowering {
     .decompose { builder, operands throws(TypeError) in
-      let a = try builder.centredMatrix(operands[0], optional(operands, 2), isRow: true, for: Self.name)
-      let b = try builder.centredMatrix(operands[1], optional(operands, 3), isRow: false, for: Self.name)
-      return [try builder.emit(MatMul(), a, b)]
+      guard let a = operands[0], let b = operands[1] else { throw TypeError("'MatMulInteger' needs two operands") }
+      let (left, right) = (builder.type(a), builder.type(b))
+      guard left.rank > 1, right.rank > 1 else {
+        let x = try builder.centredMatrix(a, optional(operands, 2), isRow: true, for: Self.name)
+        return [try builder.emit(MatMul(), x, try builder.centredMatrix(b, optional(operands, 3), isRow: false, for: Self.name))]
+      }
+      func zero(_ operand: Int, of type: TensorType, isRow: Bool) throws(TypeError) -> ValueID? {
+        guard let zero = builder.offset(optional(operands, operand)) else { return nil }
+        let shape = try matrixScaleShape(builder.type(zero), of: type, isRow: isRow, operand: operand, for: Self.name)
+        return try builder.narrowed(try builder.reshaped(zero, shape), to: .i32)
+      }
+      let (z, w) = (try zero(2, of: left, isRow: true), try zero(3, of: right, isRow: false))
+      let (x, y) = (try builder.narrowed(a, to: .i32), try builder.narrowed(b, to: .i32))
+      var sums = try builder.emit(MatMul(), x, y)
+      if let z {
+        let columns = try builder.emit(ReduceSum(axes: [right.rank - 2]), y)
+        sums = try builder.sub(sums, try builder.mul(z, columns))
+      }
+      if let w {
+        var rows = try builder.emit(ReduceSum(axes: [left.rank - 1]), x)
+        if let z {
+          let depth = try builder.emitAny(Dimension(left.shape[left.rank - 1], .i32), [])[0]
+          rows = try builder.sub(rows, try builder.mul(z, depth))
+        }
+        sums = try builder.sub(sums, try builder.mul(w, rows))
+      }
+      return [sums]
     }
   }
 

@@ -121,6 +121,17 @@ extension GraphBuilder {
     return try emit(Cast(to: dtype), value)
   }
 
+  /// A zero point that changes something: nil for one that is missing or known to be 0.
+  func offset(_ zero: ValueID?) -> ValueID? {
+    guard let zero else { return nil }
+    var source = zero
+    while let node = graph.producer(source), node.operation is Reshape, let operand = node.operands[0] { source = operand }
+    guard let tensor = (graph.producer(source)?.operation as? Constant)?.value.tensor, tensor.count <= 1 << 16,
+      (0..<tensor.count).allSatisfy({ tensor.double($0) == 0 })
+    else { return zero }
+    return nil
+  }
+
   /// The integers x - zero, i32. `zero` has been spread over x.
   mutating func centred(_ x: ValueID, zero: ValueID?) throws(TypeError) -> ValueID {
     let wide = try narrowed(x, to: .i32)

@@ -188,10 +188,11 @@ package struct KernelEvaluator {
     let width = Int64(max(contract.tile.columns, 1))
     // Elements of B that one depth step of a packed panel takes.
     let stepWidth = width &* Int64(contract.accumulators.count)
-    let pairs: Int64 = contract.bIsPaired ? 2 : 1
+    let types = (buffers[contract.a].dtype, buffers[contract.b].dtype)
+    let together = contract.bIsInterleaved ? Int64(Contract.stepsTogether(types.0, types.1) ?? 1) : 1
     // Steps of the innermost axis, and how many places they take.
     let inner = depth.last.map { max($0.extent, 1) } ?? 1
-    let places = (inner &+ pairs &- 1) / pairs &* pairs
+    let places = (inner &+ together &- 1) / together &* together
     let (rowSlot, columnSlot, sums) = (step.slots[0], step.slots[1], step.slots.dropFirst(2))
     var row: Int64 = 0
     while row < rows {
@@ -202,9 +203,9 @@ package struct KernelEvaluator {
         try run(step.rowCode, step.statement)
         let aStart = values[step.rowOperand]
         let panelStride = steps / inner &* places &* stepWidth
-        let panel = contract.bIsPacked ? (column / width) &* panelStride &+ column % width &* pairs : column
+        let panel = contract.bIsPacked ? (column / width) &* panelStride &+ column % width &* together : column
         for (group, slot) in sums.enumerated() {
-          let bStart = bOffset &+ panel &+ Int64(group) &* width &* pairs
+          let bStart = bOffset &+ panel &+ Int64(group) &* width &* together
           var sum: Int64 = 0
           for k in 0..<steps {
             var (a, b, rest) = (aStart, bStart, k)
@@ -215,7 +216,7 @@ package struct KernelEvaluator {
             }
             if contract.bIsPacked {
               let place = k / inner &* places &+ k % inner
-              b = bStart &+ place / pairs &* pairs &* stepWidth &+ place % pairs
+              b = bStart &+ place / together &* together &* stepWidth &+ place % together
             }
             let x = buffers[contract.a].load(try checked(a, contract.a, step.statement, isWrite: false))
             let y = buffers[contract.b].load(try checked(b, contract.b, step.statement, isWrite: false))

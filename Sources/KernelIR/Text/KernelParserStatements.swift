@@ -146,7 +146,7 @@ extension KernelParser {
     skipLineEnds()
     try expect(word: "b")
     let bIsPacked = take(word: "packed")
-    let bIsPaired = bIsPacked && take(word: "pairs")
+    let bIsInterleaved = bIsPacked && take(word: "interleaved")
     let b = try usedBuffer()
     let bOffset = try subscripts().offset
     skipLineEnds()
@@ -167,7 +167,7 @@ extension KernelParser {
       Contract(
         rows: rows, columns: columns, depth: depth, rowAxis: rowAxis, columnAxis: columnAxis, a: a.index,
         aOffset: aOffset, b: b.index, bOffset: bOffset, bIsPacked: bIsPacked,
-        bIsPaired: bIsPaired,
+        bIsInterleaved: bIsInterleaved,
         tile: Contract.Tile(rows: tileRows, columns: tileColumns, unroll: unroll, prefetches: prefetches),
         accumulators: accumulators, epilogue: try block()))
   }

@@ -124,7 +124,7 @@ package struct KernelPrinter {
     )
     indent += "  "
     line("a \(expressions.element(c.a, c.aOffset, nil))")
-    line("b \(c.bIsPaired ? "packed pairs " : c.bIsPacked ? "packed " : "")\(expressions.element(c.b, c.bOffset, nil))")
+    line("b \(c.bIsInterleaved ? "packed interleaved " : c.bIsPacked ? "packed " : "")\(expressions.element(c.b, c.bOffset, nil))")
     for axis in c.depth {
       line(
         "depth \(expressions.print(axis.extent)) step a \(expressions.print(axis.aStride)), "

@@ -31,8 +31,11 @@ extension KernelVerifier {
     if c.accumulators.count > 1 && !c.bIsPacked {
       report("kernel-contract", "groups of columns without a packed B", statement)
     }
-    if c.bIsPaired && !(c.bIsPacked && [c.a, c.b].allSatisfy { kernel.dtype(ofBuffer: $0) == .bf16 }) {
-      report("kernel-contract", "pairs of depth steps, but B is not packed or an operand is not bf16", statement)
+    let types = (kernel.dtype(ofBuffer: c.a), kernel.dtype(ofBuffer: c.b))
+    if c.bIsInterleaved && !(c.bIsPacked && Contract.stepsTogether(types.0, types.1) != nil) {
+      report(
+        "kernel-contract", "interleaved depth steps, but B is not packed or the operands are neither bf16 nor bytes",
+        statement)
     }
     if Set(c.accumulators.map(\.dtype)).count > 1 {
       report("kernel-contract", "accumulators of several types", statement)

@@ -247,6 +247,26 @@ package final class Builder {
     return Value(call(name, [], [], arguments, casts: true), sum.type)
   }
 
+  /// `sum + Σ x₍ᵢ₎ · y₍ᵢ₎` for each lane, whose 32 bits hold four u8 of `x` and four i8 of `y`; 4, 8 or 16 lanes. Only
+  /// where the target `hasQuadProducts`.
+  package func quadProducts(_ x: Value, _ y: Value, _ sum: Value) -> Value {
+    let name = "llvm.x86.avx512.vpdpbusd.\(sum.lanes * 32)"
+    let arguments = [sum, broadcast(x, sum.lanes), broadcast(y, sum.lanes)].map(\.ref)
+    return Value(call(name, [], [], arguments, casts: true), sum.type)
+  }
+
+  /// `x₀ · y₀ + x₁ · y₁` in i32 for each lane, whose 32 bits hold two i16 of `x` and of `y`; 4, 8 or 16 lanes.
+  package func wordProducts(_ x: Value, _ y: Value) -> Value {
+    #if arch(x86_64)
+      let name = ["llvm.x86.sse2.pmadd.wd", "llvm.x86.avx2.pmadd.wd", "llvm.x86.avx512.pmaddw.d.512"][x.lanes / 8]
+      return Value(call(name, [], [], [x.ref, y.ref], casts: true), x.type)
+    #else
+      let half = int(16, x.type)
+      let low = mul(ashr(shl(x, half), half), ashr(shl(y, half), half))
+      return add(low, mul(ashr(x, half), ashr(y, half)))
+    #endif
+  }
+
   /// `types` are the overloads' LLVM types; they differ from the key where pointers are typed. With `casts` the
   /// arguments are taken as the types of the same width that this version of LLVM has for the parameters.
   func call(

@@ -65,6 +65,7 @@ extension Builder {
   package func maskedLoad(_ type: ValueType, _ pointer: Value, _ mask: Value, _ info: AccessInfo = AccessInfo())
     -> Value
   {
+    if !type.isVector { return extract(maskedLoad(type.with(lanes: 2), pointer, firstOnly(mask), info), 0) }
     let align = int(info.alignment ?? type.elementSize, .i32)
     let made = call(
       "llvm.masked.load", [type, .pointer], [module.type(type), module.pointer(to: type)],
@@ -76,6 +77,7 @@ extension Builder {
   /// Lanes whose mask (i1) is false write nothing. A mask that is known becomes a plain store where it can: LLVM 14 has
   /// no instructions for one that leaves a single lane.
   package func maskedStore(_ value: Value, _ pointer: Value, _ mask: Value, _ info: AccessInfo = AccessInfo()) {
+    if !value.type.isVector { return maskedStore(broadcast(value, 2), pointer, firstOnly(mask), info) }
     if let lanes = constantLanes(mask) {
       let active = lanes.indices.filter { lanes[$0] }
       if active.count == lanes.count { return store(value, pointer, info) }
@@ -90,6 +92,9 @@ extension Builder {
       [value.ref, typed(pointer, value.type), align.ref, mask.ref])
     annotate(made, info)
   }
+
+  /// The mask of a scalar for the first of two lanes: intrinsics take vectors only.
+  private func firstOnly(_ mask: Value) -> Value { insert(mask, into: ints([0, 0], .i1), 0) }
 
   /// The lanes of an i1 vector that is a constant.
   private func constantLanes(_ mask: Value) -> [Bool]? {

@@ -18,6 +18,7 @@ package struct CPUFeatures: OptionSet, Hashable, Sendable {
   package static let avx512bw = CPUFeatures(rawValue: 1 << 6)
   package static let avx512dq = CPUFeatures(rawValue: 1 << 7)
   package static let avx512bf16 = CPUFeatures(rawValue: 1 << 8)
+  package static let avx512vnni = CPUFeatures(rawValue: 1 << 9)
 
   /// The x86-64 levels of the psABI.
   package static let v2: CPUFeatures = [.sse42]
@@ -80,6 +81,9 @@ package struct TargetDescription: Hashable, Sendable {
 
   /// Whether pairs of bf16 products are added to an f32 sum by an instruction.
   package var hasPairProducts: Bool { features.isSuperset(of: [.avx512bf16, .avx512vl]) }
+
+  /// Whether four products of 8-bit integers are added to an i32 sum by an instruction.
+  package var hasQuadProducts: Bool { features.isSuperset(of: [.avx512vnni, .avx512vl]) }
 
   /// Whether loads and stores with a mask per lane are instructions (else remainders run scalar).
   package var hasMaskedAccess: Bool { vectorBits >= 256 }

@@ -14,8 +14,8 @@ extension KernelEmitter {
       return fail("groups of columns without a packed B")
     }
     guard let a = buffer(contract.a), let b = buffer(contract.b) else { return }
-    guard !contract.bIsPaired || (a.dtype == .bf16 && b.dtype == .bf16 && contract.bIsPacked) else {
-      return fail("pairs of '\(a.dtype)' and '\(b.dtype)'")
+    guard !contract.bIsInterleaved || (Contract.stepsTogether(a.dtype, b.dtype) != nil && contract.bIsPacked) else {
+      return fail("interleaved steps of '\(a.dtype)' and '\(b.dtype)'")
     }
     guard a.dtype.bits >= 8, b.dtype.bits >= 8, a.dtype != .bool, b.dtype != .bool else {
       return fail("a contraction of '\(a.dtype)' and '\(b.dtype)'")
@@ -38,8 +38,8 @@ struct ContractEmitter {
   let depth: [Depth]
   /// Elements of one packed panel.
   private let panelStride: Value
-  /// Whether steps of the innermost depth are taken in pairs.
-  let takesPairs: Bool
+  /// How many steps of the innermost depth are taken with one instruction, or one after the other where there is none.
+  let together: Int
 
   /// One loop of the depth, its numbers already emitted.
   struct Depth {
@@ -74,7 +74,8 @@ struct ContractEmitter {
     let axes = Self.merged(contract)
     let builder = emitter.b
     let isHalf = a.dtype == .bf16 && b.dtype == .bf16 && contract.sumType == .f32
-    takesPairs = contract.bIsPaired || isHalf && builder.target.hasPairProducts
+    let isTogether = contract.bIsInterleaved || isHalf && builder.target.hasPairProducts
+    together = isTogether ? Contract.stepsTogether(a.dtype, b.dtype) ?? 1 : 1
     var depth = axes.map {
       Depth(extent: emitter.emit($0.extent), aStride: emitter.emit($0.aStride), bStride: emitter.emit($0.bStride))
     }
@@ -83,8 +84,8 @@ struct ContractEmitter {
       for index in depth.indices.reversed() {
         depth[index].bStride = stride
         var extent = depth[index].extent
-        if contract.bIsPaired && index == depth.count - 1 {
-          extent = builder.and(builder.addNoWrap(extent, builder.int(1)), builder.int(-2))
+        if contract.bIsInterleaved && index == depth.count - 1 {
+          extent = builder.and(builder.addNoWrap(extent, builder.int(together - 1)), builder.int(-together))
         }
         stride = builder.mulNoWrap(stride, extent)
       }
@@ -95,8 +96,8 @@ struct ContractEmitter {
 
   /// The depth with neighbouring axes that both operands walk as one made one; at least one axis.
   private static func merged(_ contract: Contract) -> [DepthAxis] {
-    // Pairs are those of the innermost axis as it is.
-    if contract.bIsPaired { return contract.depth }
+    // Side by side are steps of the innermost axis as it is.
+    if contract.bIsInterleaved { return contract.depth }
     var merged: [DepthAxis] = []
     for axis in contract.depth where axis.extent.integerValue != 1 {
       if let outer = merged.last, outer.aStride == axis.extent * axis.aStride,
@@ -159,7 +160,7 @@ struct ContractEmitter {
     stride(from: 0, to: count, by: lanes).map { offset in
       let active = min(lanes, count - offset)
       var size = lanes
-      while size / 2 >= max(active, takesPairs ? 4 : 1) { size /= 2 }
+      while size / 2 >= max(active, together > 1 ? 4 : 1) { size /= 2 }
       if active == size { return ColumnVector(offset: offset, lanes: size, mask: nil, masksLoads: false) }
       let mask = builder.ints((0..<size).map { $0 < active ? 1 : 0 }, .i1)
       let isPadded = contract.bIsPacked && offset + size <= width

@@ -69,7 +69,7 @@ extension ContractTile {
       if vector.masksLoads, let mask = vector.mask { return builder.maskedLoad(type, pointer, mask, access) }
       return builder.load(type, pointer, access)
     }
-    if contract.bIsPaired { return load(.i32, k, 2 * offset) }
+    if contract.bIsInterleaved { return load(.i32, k, 2 * offset) }
     let low = builder.zext(load(.i16, k, offset), .i32)
     if isHalf { return low }
     let high = builder.zext(load(.i16, k + 1, offset), .i32)

@@ -30,9 +30,11 @@ struct ContractTile {
     let rows = rowPointers()
     let sums = vectors.map { builder.zero(sumType($0)) }
     let start = builder.int(0)
+    // Quads of one sign need a row more.
+    let count = height + (needsCorrection ? 1 : 0)
     let result = accumulate(
-      0, start, start, Array(repeating: sums, count: height * contract.accumulators.count).flatMap { $0 }, rows)
-    ContractEpilogue(tile: self, sums: result).emit()
+      0, start, start, Array(repeating: sums, count: count * contract.accumulators.count).flatMap { $0 }, rows)
+    ContractEpilogue(tile: self, sums: needsCorrection ? corrected(result) : result).emit()
   }
 
   func sumType(_ vector: ContractEmitter.ColumnVector) -> ValueType {
@@ -105,10 +107,14 @@ struct ContractTile {
     func steps(_ count: Int, from: Value, to: Value, _ sums: [Value]) -> [Value] {
       builder.loop(from: from, to: to, step: builder.int(count), carrying: sums) { k, sums in
         let (a, b) = (at(k, aOffset, axis.aStride), at(k, bOffset, axis.bStride))
-        return contraction.takesPairs ? pairs(count, a, b, axis, sums, rows) : step(count, a, b, axis, sums, rows)
+        switch contraction.together {
+        case 4: return quads(count, a, b, axis, sums, rows, from: k)
+        case 2: return pairs(count, a, b, axis, sums, rows)
+        default: return step(count, a, b, axis, sums, rows)
+        }
       }
     }
-    let unit = contraction.takesPairs ? 2 : 1
+    let unit = contraction.together
     // A depth known at run time only needs more loops for what unrolling leaves; the last rows do without the first.
     let isShort = rowLimit != nil && builder.constant(axis.extent) == nil
     var (sums, from) = (sums, zero)

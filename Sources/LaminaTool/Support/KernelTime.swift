@@ -23,22 +23,44 @@ struct KernelTime {
 
   static func all(_ model: LoweredModel, _ times: [Double], _ dims: [String: Int]) -> [KernelTime] {
     var rows: [String: KernelTime] = [:]
+    // Of what differs from iteration to iteration, the first.
+    let counters = model.plan.steps.compactMap { step in
+      if case .loop(_, let counter, _, _, _, _) = step.control { counter } else { nil }
+    }
+    let dims = dims.merging(counters.map { ($0, 0) }) { size, _ in size }
+    let iterations = iterations(model.plan, dims)
     for number in model.plan.steps(for: dims) {
       let step = model.plan.steps[number]
       let kernel = step.control == nil ? model.kernels[step.kernel].name : "control"
       var row = rows["\(kernel) \(step.label)"] ?? KernelTime(kernel: kernel, label: step.label)
-      row.calls += 1
+      let count = iterations[number]
+      row.calls += count
       row.nanoseconds += max(times[number], 1)
       if step.control == nil {
         let sizes = step.sizes.map { $0.evaluate(dims) ?? 0 }
         let cost = cost(model.kernels[step.kernel], sizes, tiles: step.tiles.evaluate(dims) ?? 0)
-        row.flops += cost.flops
-        row.halfFlops += cost.halfFlops
-        for space in Set(step.buffers.map(\.space)) { row.bytes += Double(byteCount(space, model.plan, dims)) }
+        row.flops += cost.flops * Double(count)
+        row.halfFlops += cost.halfFlops * Double(count)
+        let bytes = Set(step.buffers.map(\.space)).reduce(0) { $0 + byteCount($1, model.plan, dims) }
+        row.bytes += Double(bytes) * Double(count)
       }
       rows["\(kernel) \(step.label)"] = row
     }
     return Array(rows.values)
+  }
+
+  /// How often each step runs in one call, as far as sizes tell; loops that values end are taken as one iteration.
+  private static func iterations(_ plan: Plan, _ dims: [String: Int]) -> [Int] {
+    var counts = [Int](repeating: 1, count: plan.steps.count)
+    for (number, step) in plan.steps.enumerated() {
+      guard case .loop(let body, _, _, limit: false, condition: false, next: false) = step.control,
+        let trips = step.tiles.evaluate(dims)
+      else { continue }
+      for inside in (number + 1)..<min(number + 1 + body, counts.count) {
+        counts[inside] = counts[inside].multipliedReportingOverflow(by: trips).partialValue
+      }
+    }
+    return counts
   }
 
   /// The arithmetic of all tiles; of many, some are taken for all.

@@ -53,6 +53,7 @@ struct PeerRun {
   var dims: [String]
   var threads: Int
   var precision: Precision
+  var winograd: WinogradLimit
   var rounds: Int
   /// Of one turn.
   var seconds: Double
@@ -66,10 +67,11 @@ struct PeerRun {
   private var folder: String { scratch.path }
 
   init(
-    python: String, model: String, dims: [String], threads: Int, precision: Precision, rounds: Int, seconds: Double,
-    patience: Double, progress: @escaping (String) -> Void
+    python: String, model: String, dims: [String], threads: Int, precision: Precision, winograd: WinogradLimit,
+    rounds: Int, seconds: Double, patience: Double, progress: @escaping (String) -> Void
   ) throws(DiagnosticsError) {
-    (self.python, self.dims, self.threads, self.precision) = (python, dims, threads, precision)
+    (self.python, self.dims, self.threads) = (python, dims, threads)
+    (self.precision, self.winograd) = (precision, winograd)
     (self.rounds, self.seconds, self.patience, self.progress) = (rounds, seconds, patience, progress)
     guard let whole = realpath(model, nil) else { throw SystemFailure.diagnostics("file-read", "cannot read", model) }
     self.model = String(cString: whole)
@@ -155,7 +157,7 @@ struct PeerRun {
     defer { free(program) }
     return [
       String(cString: program), "peer", "--case", folder, "--model", model, "--threads", "\(threads)", "--out",
-      "\(folder)/lamina", "--precision", precision.rawValue,
+      "\(folder)/lamina", "--precision", precision.rawValue, "--winograd", winograd.rawValue,
     ] + dims.flatMap { ["--dim", $0] }
   }
 

@@ -112,11 +112,17 @@ struct BackendOptions: ParsableArguments {
 }
 
 extension Precision: ExpressibleByArgument {}
+extension WinogradLimit: ExpressibleByArgument {}
 
 /// What products multiply.
 struct PrecisionOptions: ParsableArguments {
   @Option(help: "What products multiply, f32 or bf16; sums are f32. Without it the model's own.")
   var precision: Precision?
+  @Option(
+    help: ArgumentHelp(
+      "Compute 3 × 3 convolutions of f32 by Winograd's method in tiles of up to 2 or 4 where that is less work; off "
+        + "makes every product. Without it the model's own.", valueName: "off|2|4"))
+  var winograd: WinogradLimit?
 }
 
 /// Measured register tiles.
@@ -159,5 +165,6 @@ struct TuningOptions: ParsableArguments {
 func compileOptions(_ source: ModelSource? = nil, _ precision: PrecisionOptions? = nil) throws -> CompileOptions {
   CompileOptions(
     target: try TargetDescription.host(environment("LAMINA_CPU")),
-    precision: precision?.precision ?? source?.precision ?? .f32, fast: source?.fast ?? [:])
+    precision: precision?.precision ?? source?.precision ?? .f32,
+    winograd: precision?.winograd ?? source?.winograd ?? .off, fast: source?.fast ?? [:])
 }

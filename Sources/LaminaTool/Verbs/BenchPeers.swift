@@ -43,7 +43,8 @@ extension Bench {
     let progress = Progress(isQuiet: options.quiet)
     let run = try PeerRun(
       python: peerOptions.python, model: file, dims: model.dim, threads: threads, precision: precision,
-      rounds: peerOptions.rounds, seconds: seconds / Double(peerOptions.rounds), patience: peerOptions.patience
+      winograd: self.precision.winograd ?? source.winograd, rounds: peerOptions.rounds,
+      seconds: seconds / Double(peerOptions.rounds), patience: peerOptions.patience
     ) { progress.show($0) }
     defer { run.clean() }
     let known = try run.peers()
