@@ -126,13 +126,13 @@ private struct FixtureRunner {
     case .kernels:
       let source = try load(command, fixesSizes: false)
       var compile = options.compile
-      (compile.precision, compile.fast) = (source.precision, source.fast)
+      compile.follow(source)
       let lowered = try CompiledModel.lower(source.graph, compile)
       return (["\(lowered.plan.kernels.count) kernels, \(lowered.plan.steps.count) steps"], [])
     case .plan:
       let source = try load(command, fixesSizes: false)
       var compile = options.compile
-      compile.precision = source.precision
+      compile.follow(source)
       let plan = try CompiledModel.lower(source.graph, compile).plan
       let dims = smallestSizes(source.graph).merging(command.sizes(Self.optionNames)) { $1 }
       guard let arena = plan.arenaBytes(dims), let bound = plan.lowerBound(dims) else {
@@ -142,7 +142,7 @@ private struct FixtureRunner {
     case .run:
       let source = try load(command, fixesSizes: false)
       var options = options
-      (options.compile.precision, options.compile.fast) = (source.precision, source.fast)
+      options.compile.follow(source)
       let runs = try ModelRuns(
         try CompiledModel.definition(source.graph, options.compile),
         seed: command.option("random").flatMap(Int.init) ?? 1, sizes: command.sizes(Self.optionNames))

@@ -33,6 +33,11 @@ package struct CompileOptions: Sendable {
     self.jobs = jobs
   }
 
+  /// What a model's file says about how it is compiled.
+  package mutating func follow(_ source: ModelSource) {
+    (precision, winograd, fast) = (source.precision, source.winograd, source.fast)
+  }
+
   /// What schedules depend on.
   package var lowering: LoweringOptions {
     let registers = target.vectorBits == 512 ? 32 : 16

@@ -31,6 +31,7 @@ private func run(_ folder: String, _ name: String) throws {
   @Test(arguments: files("\(fixtures)/errors")) func errors(_ name: String) throws { try run("\(fixtures)/errors", name) }
   @Test(arguments: files("\(fixtures)/ops")) func operators(_ name: String) throws { try run("\(fixtures)/ops", name) }
   @Test(arguments: files("\(fixtures)/models")) func models(_ name: String) throws { try run("\(fixtures)/models", name) }
+  @Test(arguments: files("\(fixtures)/fusion")) func fusion(_ name: String) throws { try run("\(fixtures)/fusion", name) }
   @Test(arguments: files("\(fixtures)/onnx")) func onnxModels(_ name: String) throws { try run("\(fixtures)/onnx", name) }
   /// Architectures of full size have tests of their own.
   @Test(arguments: files(graphs).filter { !$0.hasPrefix("architectures/") }) func published(_ name: String) throws {
@@ -39,7 +40,7 @@ private func run(_ folder: String, _ name: String) throws {
 
   /// A folder that is not found would run nothing.
   @Test func foldersHoldFixtures() {
-    for (folder, count) in [("syntax", 8), ("errors", 40), ("ops", 12), ("models", 12), ("onnx", 3)] {
+    for (folder, count) in [("syntax", 8), ("errors", 40), ("ops", 12), ("models", 12), ("fusion", 10), ("onnx", 3)] {
       #expect(files("\(fixtures)/\(folder)").count >= count, "\(folder)")
     }
     #expect(files(graphs).count >= 10)

@@ -163,8 +163,9 @@ struct TuningOptions: ParsableArguments {
 
 /// For the processor that `LAMINA_CPU` names, or this one; in the model's precision, or another.
 func compileOptions(_ source: ModelSource? = nil, _ precision: PrecisionOptions? = nil) throws -> CompileOptions {
-  CompileOptions(
-    target: try TargetDescription.host(environment("LAMINA_CPU")),
-    precision: precision?.precision ?? source?.precision ?? .f32,
-    winograd: precision?.winograd ?? source?.winograd ?? .off, fast: source?.fast ?? [:])
+  var options = CompileOptions(target: try TargetDescription.host(environment("LAMINA_CPU")))
+  if let source { options.follow(source) }
+  if let chosen = precision?.precision { options.precision = chosen }
+  if let chosen = precision?.winograd { options.winograd = chosen }
+  return options
 }
