@@ -105,13 +105,26 @@ struct Fusion {
 
   /// Whether a node only widens what contractions multiply: they read it as it was.
   func isOperandCast(_ node: NodeID) -> Bool {
-    guard graph[node].operation is Cast, isMovement(node), let result = graph[node].results.first,
+    guard graph[node].operation is Cast, isMovement(node) || widensBytes(node), let result = graph[node].results.first,
       !state.isOutput[result.index]
     else { return false }
-    return state.users[result.index].allSatisfy { user in
-      if case .contraction = state.lowerings[user.index] { return true }
-      return false
+    var isMultiplied = false
+    for user in state.users[result.index] {
+      switch state.lowerings[user.index] {
+      case .contraction: isMultiplied = true
+      // Sums of rows and columns come with products of bytes.
+      case .reduction: continue
+      default: return false
+      }
     }
+    return isMultiplied
+  }
+
+  /// Whether a node makes i32 of bytes, which contractions multiply as they are.
+  func widensBytes(_ node: NodeID) -> Bool {
+    guard graph[node].operation is Cast, let result = graph[node].results.first, let operand = graph[node].operands[0]
+    else { return false }
+    return graph.type(result).dtype == .i32 && [.i8, .u8].contains(graph.type(operand).dtype)
   }
 
   /// The elementwise operators after an anchor's result that are computed with it: whatever reads the result, and what

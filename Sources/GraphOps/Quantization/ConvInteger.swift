@@ -83,13 +83,22 @@ package struct ConvInteger: WindowOperation {
   private func products(
     _ x: ValueID, _ w: ValueID, zero: ValueID?, _ builder: inout GraphBuilder
   ) throws(TypeError) -> ValueID {
+    // Turned while they are bytes.
+    if dataFormat != DataFormat.channelsLast.rawValue {
+      var operation = self
+      operation.dataFormat = DataFormat.channelsLast.rawValue
+      let rank = builder.type(x).rank
+      let image = try builder.transposed(x, DataFormat.toLast(rank: rank))
+      let filters = try builder.transposed(w, Array(2..<rank) + [1, 0])
+      let sums = try operation.products(image, filters, zero: zero, &builder)
+      return try builder.transposed(sums, DataFormat.toFirst(rank: rank))
+    }
     let (type, weights) = (builder.type(x), builder.type(w))
     let geometry = try conv.geometry(TensorType(.i32, type.shape), TensorType(.i32, weights.shape))
-    let format = geometry.format
     var (conv, input) = (conv, x)
     if geometry.isPadded {
       let ends = [geometry.window.map(\.before), geometry.window.map(\.after)]
-      let pads = Pad(pads: ends.flatMap { $0 }, axes: Array(format.spatial(rank: type.rank)))
+      let pads = Pad(pads: ends.flatMap { $0 }, axes: Array(1..<type.rank - 1))
       input = try builder.emitAny(pads, zero.map { [x, $0] } ?? [x])[0]
       conv.pads = []
       conv.autoPad = "VALID"
@@ -97,11 +106,8 @@ package struct ConvInteger: WindowOperation {
     let wide = try builder.narrowed(w, to: .i32)
     let sums = try builder.emit(conv, try builder.narrowed(input, to: .i32), wide)
     guard let zero else { return sums }
-    let axis = filterAxis(rank: weights.rank)
-    let others = (0..<weights.rank).filter { $0 != axis }
-    let filters = try builder.emit(ReduceSum(axes: others, keepDims: false), wide)
-    let offset = try builder.mul(try builder.narrowed(zero, to: .i32), filters)
-    return try builder.sub(sums, try builder.along(format.channel(rank: type.rank), rank: type.rank, offset))
+    let filters = try builder.emit(ReduceSum(axes: Array(0..<weights.rank - 1), keepDims: false), wide)
+    return try builder.sub(sums, try builder.mul(try builder.narrowed(zero, to: .i32), filters))
   }
 
   package static func sample(_ random: inout SampleSource) -> Sample {
