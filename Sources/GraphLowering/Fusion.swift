@@ -108,16 +108,24 @@ struct Fusion {
     guard graph[node].operation is Cast, isMovement(node) || widensBytes(node), let result = graph[node].results.first,
       !state.isOutput[result.index]
     else { return false }
-    var isMultiplied = false
-    for user in state.users[result.index] {
+    return isMultiplied(result)
+  }
+
+  /// Whether a value is read by contractions, as it is or through views; sums of rows and columns may come with them.
+  private func isMultiplied(_ value: ValueID) -> Bool {
+    var found = false
+    for user in state.users[value.index] {
       switch state.lowerings[user.index] {
-      case .contraction: isMultiplied = true
-      // Sums of rows and columns come with products of bytes.
+      case .contraction: found = true
       case .reduction: continue
-      default: return false
+      default:
+        guard isMovement(user), graph[user].operands.count == 1, !state.isOutput[graph[user].results[0].index],
+          isMultiplied(graph[user].results[0])
+        else { return false }
+        found = true
       }
     }
-    return isMultiplied
+    return found
   }
 
   /// Whether a node makes i32 of bytes, which contractions multiply as they are.
