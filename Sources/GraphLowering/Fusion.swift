@@ -111,18 +111,18 @@ struct Fusion {
     return isMultiplied(result)
   }
 
-  /// Whether a value is read by contractions, as it is or through views; sums of rows and columns may come with them.
+  /// Whether a value is read by contractions, as it is or through views, and otherwise only by what can widen it itself.
   private func isMultiplied(_ value: ValueID) -> Bool {
     var found = false
     for user in state.users[value.index] {
       switch state.lowerings[user.index] {
       case .contraction: found = true
       case .reduction: continue
-      default:
-        guard isMovement(user), graph[user].operands.count == 1, !state.isOutput[graph[user].results[0].index],
-          isMultiplied(graph[user].results[0])
-        else { return false }
-        found = true
+      case .pointwise where isMovement(user) && graph[user].operands.count == 1:
+        let view = graph[user].results[0]
+        if !state.isOutput[view.index], isMultiplied(view) { found = true }
+      case .pointwise: continue
+      default: return false
       }
     }
     return found
