@@ -117,11 +117,11 @@ struct Fusion {
     for user in state.users[value.index] {
       switch state.lowerings[user.index] {
       case .contraction: found = true
+      case .reshape, .pointwise:
+        let isView = if case .reshape = state.lowerings[user.index] { true } else { isMovement(user) }
+        let result = graph[user].results[0]
+        if isView, graph[user].operands.count == 1, !state.isOutput[result.index], isMultiplied(result) { found = true }
       case .reduction: continue
-      case .pointwise where isMovement(user) && graph[user].operands.count == 1:
-        let view = graph[user].results[0]
-        if !state.isOutput[view.index], isMultiplied(view) { found = true }
-      case .pointwise: continue
       default: return false
       }
     }
