@@ -187,7 +187,7 @@ let package = Package(
       "DifferentialTests",
       of: [
         "GraphTestKit", "FixtureKit", "Lamina", "LLVMBackend", "GraphInterpreter", "GraphLayers", "GraphLowering",
-        "GraphOptimizer", "GraphIR", "KernelIR", "PlanIR", "TensorCore", "GraphSupport",
+        "GraphOptimizer", "GraphOps", "GraphIR", "KernelIR", "PlanIR", "TensorCore", "GraphSupport",
       ]),
     tests("GraphIRTests", of: ["GraphTestKit", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),
     tests("GraphOpsTests", of: ["GraphTestKit", "GraphInterpreter", "GraphOps", "GraphIR", "TensorCore", "GraphSupport"]),

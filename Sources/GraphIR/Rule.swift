@@ -28,6 +28,15 @@ package struct RuleContext: Sendable {
   /// The tensor of a constant operand.
   package func constant(_ index: Int) -> Tensor? { producer(of: index, as: Constant.self)?.operation.value.tensor }
 
+  /// Whether two values are the same, or constants of the same elements; both may be missing.
+  package func areEqual(_ a: ValueID?, _ b: ValueID?) -> Bool {
+    if a == b { return true }
+    guard let a, let b, let x = builder.graph.producer(a)?.operation as? Constant,
+      let y = builder.graph.producer(b)?.operation as? Constant
+    else { return false }
+    return x.value.tensor.isIdentical(to: y.value.tensor)
+  }
+
   /// The one number a constant operand holds in every element.
   package func splat(_ index: Int) -> Double? {
     guard let tensor = constant(index), tensor.count > 0, tensor.count <= 4096 else { return nil }

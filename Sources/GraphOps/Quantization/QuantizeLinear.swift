@@ -98,6 +98,45 @@ package struct QuantizeLinear: Operation {
     }
   }
 
+  package static var rules: [Rule] {
+    [
+      // Views of dequantised integers, quantised again as they were, are views of the integers.
+      Rule("quantize-of-dequantized", on: QuantizeLinear.self) { quantize, context throws(TypeError) in
+        guard var value = context.operands[0], let scale = context.constant(1), scale.dtype == .f32,
+          quantize.precision ?? .f32 == .f32, scale.count <= 4096,
+          (0..<scale.count).allSatisfy({ (1e-30...1e30).contains(scale.double($0)) })
+        else { return nil }
+        var views: [any Operation] = []
+        while let node = context.builder.graph.producer(value), node.operands.count == 1, keepsOrder(node.operation),
+          let source = node.operands[0]
+        {
+          views.append(node.operation)
+          value = source
+        }
+        guard let node = context.builder.graph.producer(value), let inverse = node.operation as? DequantizeLinear,
+          context.builder.type(value).dtype == .f32, let integers = node.operands[0],
+          DType.quantized.contains(context.builder.type(integers).dtype), context.areEqual(context.operands[1], node.operands[1]),
+          context.areEqual(optional(context.operands, 2), optional(node.operands, 2)),
+          try quantize.resultType(context.operands.map { $0.map(context.builder.type) })
+            == context.builder.type(integers).dtype,
+          scale.count == 1 || views.isEmpty && quantize.axis == inverse.axis && quantize.blockSize == inverse.blockSize
+        else { return nil }
+        var result = integers
+        for view in views.reversed() { result = try context.builder.emit(view, result) }
+        return [result]
+      }
+    ]
+  }
+
+  /// Whether an operator only moves elements or picks the largest.
+  private static func keepsOrder(_ operation: any Operation) -> Bool {
+    switch operation {
+    case let pool as MaxPool: !pool.indices
+    case is Reshape, is Flatten, is Squeeze, is Unsqueeze, is Transpose, is Slice, is Expand: true
+    default: false
+    }
+  }
+
   package static func sample(_ random: inout SampleSource) -> Sample {
     var quantize = QuantizeLinear()
     let shape = random.shape(minRank: 1, maxRank: 3)
