@@ -102,7 +102,11 @@ extension Fusion {
     }
     if state.isConstant(value) { return false }
     if !state.options.fuses { return true }
-    let users = state.users[value.index]
+    // What products read is what is widened.
+    if isOperandCast(id) { return false }
+    let users = state.users[value.index].flatMap { user in
+      isOperandCast(user) ? state.users[graph[user].results[0].index] : [user]
+    }
     let cost = arithmeticCost(id)
     let operandCount = graph[id].operands.filter { operand in operand.map { !state.isConstant($0) } ?? false }.count
     // Work that would be repeated: several readers, or readers that touch an element more than once.

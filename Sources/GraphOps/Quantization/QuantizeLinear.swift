@@ -59,6 +59,16 @@ package struct QuantizeLinear: Operation {
     return [TensorType(dtype, x.shape)]
   }
 
+  /// Scales for blocks have the axes too.
+  package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? {
+    guard blockSize == 0, let scale = types.operands[1] else { return nil }
+    if scale.elementCount == 1 && scale.rank <= 1 { return MovedAxes(self, .first, order: order) }
+    guard let place = try? normalized(axis, rank: order.count, for: Self.name) else { return nil }
+    var moved = self
+    moved.axis = order[place]
+    return MovedAxes(moved, .first, order: order)
+  }
+
   package func evaluate(_ operands: [Reference?]) throws(TypeError) -> [Reference] {
     guard let x = operands[0], let scale = operands[1] else { throw TypeError("'QuantizeLinear' needs two operands") }
     let zero = optional(operands, 2)
