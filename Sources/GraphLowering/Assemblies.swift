@@ -88,7 +88,9 @@ func lowerRemains(_ region: Region, _ remains: Remains, _ state: LoweringState) 
 }
 
 /// Copies an operand to its place.
-private func lowerPart(_ value: ValueID, of whole: ValueID, from start: [Dim], _ state: LoweringState) -> LoweredKernel {
+private func lowerPart(
+  _ value: ValueID, of whole: ValueID, from start: [Dim], _ state: LoweringState
+) -> LoweredKernel {
   let scope = KernelScope(state)
   let (space, index) = IndexSpace.over(state.graph.type(value).shape, scope)
   let place = zip(index, start).map { $0 + scope.size($1) }

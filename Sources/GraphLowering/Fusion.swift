@@ -111,7 +111,8 @@ struct Fusion {
     return isMultiplied(result)
   }
 
-  /// Whether a value is read by contractions, as it is or through views, and otherwise only by what can widen it itself.
+  /// Whether a value is read by contractions, as it is or through views, and otherwise only by what can widen it
+  /// itself.
   private func isMultiplied(_ value: ValueID) -> Bool {
     var found = false
     for user in state.users[value.index] {

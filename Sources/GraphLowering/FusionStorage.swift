@@ -70,7 +70,8 @@ extension Fusion {
     while !state.isStored(base), let producer = graph[base].producer, owner[producer.index] == nil,
       let source = graph[producer].operands.first.flatMap({ $0 })
     {
-      if case .reshape = state.lowerings[producer.index] {} else if !isMovement(producer), !widensBytes(producer) { break }
+      let isReshape = if case .reshape = state.lowerings[producer.index] { true } else { false }
+      if !isReshape, !isMovement(producer), !widensBytes(producer) { break }
       if graph[producer].operands.count > 1 { break }
       base = source
     }

@@ -28,7 +28,8 @@ func lowerLoops(_ region: Region, _ anchor: NodeID, _ state: LoweringState) -> L
   let name = type(of: node.operation).name.lowercased()
   let kernel = scope.finish(name: name, tileAxis: tileAxis, tiles: context.tiles, body: statements)
   return LoweredKernel(
-    kernel: kernel, arguments: scope.arguments, sizes: scope.sizeNames.map { Dim(symbol: $0) }, tiles: context.tileCount)
+    kernel: kernel, arguments: scope.arguments, sizes: scope.sizeNames.map { Dim(symbol: $0) },
+    tiles: context.tileCount)
 }
 
 extension KernelScope {

@@ -30,7 +30,8 @@ extension KernelScope {
     let dtype = context.graph.type(value).dtype
     let (number, offset) = self.element(of: value, at: index, .write)
     return .store(
-      buffer: number, offset: offset, value: element.unrounded(for: dtype).cast(to: dtype.computeType), guard: condition)
+      buffer: number, offset: offset, value: element.unrounded(for: dtype).cast(to: dtype.computeType),
+      guard: condition)
   }
 }
 

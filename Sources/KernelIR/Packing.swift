@@ -95,7 +95,8 @@ package struct Packing: Hashable, Sendable {
               memoryCopy(into + to * size, from + (start + columnOffsets[first]) * size, width * size)
             } else {
               for column in 0..<width {
-                memoryCopy(into + (to + column * together) * size, from + (start + columnOffsets[first + column]) * size, size)
+                let source = from + (start + columnOffsets[first + column]) * size
+                memoryCopy(into + (to + column * together) * size, source, size)
               }
             }
           }

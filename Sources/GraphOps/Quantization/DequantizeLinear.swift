@@ -43,13 +43,12 @@ package struct DequantizeLinear: Operation {
     return [TensorType(outputType ?? scale.dtype, x.shape)]
   }
 
-  /// Scales for blocks have the axes too.
   package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? {
-    guard blockSize == 0, let scale = types.operands[1] else { return nil }
-    if scale.elementCount == 1 && scale.rank <= 1 { return MovedAxes(self, .first, order: order) }
-    guard let place = try? normalized(axis, rank: order.count, for: Self.name) else { return nil }
+    guard blockSize == 0, let scale = types.operands[1], let axis = scaleAxis(axis, scale, movedBy: order) else {
+      return nil
+    }
     var moved = self
-    moved.axis = order[place]
+    moved.axis = axis
     return MovedAxes(moved, .first, order: order)
   }
 

@@ -76,7 +76,9 @@ extension Conv {
   package static var rules: [Rule] {
     [
       Rule("dequantized-conv", on: Conv.self) { conv, context throws(TypeError) in
-        guard let x = context.type(0), let w = context.type(1), let geometry = try? conv.geometry(x, w) else { return nil }
+        guard let x = context.type(0), let w = context.type(1), let geometry = try? conv.geometry(x, w) else {
+          return nil
+        }
         var sums = ConvInteger()
         sums.windowOptions = conv.windowOptions
         sums.group = conv.group

@@ -45,7 +45,8 @@ package struct MatMulInteger: Operation {
       let (left, right) = (builder.type(a), builder.type(b))
       guard left.rank > 1, right.rank > 1 else {
         let x = try builder.centredMatrix(a, optional(operands, 2), isRow: true, for: Self.name)
-        return [try builder.emit(MatMul(), x, try builder.centredMatrix(b, optional(operands, 3), isRow: false, for: Self.name))]
+        let y = try builder.centredMatrix(b, optional(operands, 3), isRow: false, for: Self.name)
+        return [try builder.emit(MatMul(), x, y)]
       }
       func zero(_ operand: Int, of type: TensorType, isRow: Bool) throws(TypeError) -> ValueID? {
         guard let zero = builder.offset(optional(operands, operand)) else { return nil }

@@ -59,13 +59,12 @@ package struct QuantizeLinear: Operation {
     return [TensorType(dtype, x.shape)]
   }
 
-  /// Scales for blocks have the axes too.
   package func movingAxes(_ order: [Int], _ types: NodeTypes) -> MovedAxes? {
-    guard blockSize == 0, let scale = types.operands[1] else { return nil }
-    if scale.elementCount == 1 && scale.rank <= 1 { return MovedAxes(self, .first, order: order) }
-    guard let place = try? normalized(axis, rank: order.count, for: Self.name) else { return nil }
+    guard blockSize == 0, let scale = types.operands[1], let axis = scaleAxis(axis, scale, movedBy: order) else {
+      return nil
+    }
     var moved = self
-    moved.axis = order[place]
+    moved.axis = axis
     return MovedAxes(moved, .first, order: order)
   }
 
@@ -125,7 +124,8 @@ package struct QuantizeLinear: Operation {
         }
         guard let node = context.builder.graph.producer(value), let inverse = node.operation as? DequantizeLinear,
           context.builder.type(value).dtype == .f32, let integers = node.operands[0],
-          DType.quantized.contains(context.builder.type(integers).dtype), context.areEqual(context.operands[1], node.operands[1]),
+          DType.quantized.contains(context.builder.type(integers).dtype),
+          context.areEqual(context.operands[1], node.operands[1]),
           context.areEqual(optional(context.operands, 2), optional(node.operands, 2)),
           try quantize.resultType(context.operands.map { $0.map(context.builder.type) })
             == context.builder.type(integers).dtype,

@@ -77,6 +77,13 @@ struct QuantizedLayout: Sendable {
   }
 }
 
+/// The axis of a scale that is not for blocks when the axes of its tensor are moved; nil where it has none.
+func scaleAxis(_ axis: Int, _ scale: TensorType, movedBy order: [Int]) -> Int? {
+  if scale.elementCount == 1 && scale.rank <= 1 { return axis }
+  guard let place = try? normalized(axis, rank: order.count, for: DequantizeLinear.name) else { return nil }
+  return order[place]
+}
+
 extension DType {
   /// What QuantizeLinear makes.
   static let quantized: Set<DType> = [.i8, .u8, .i16, .u16]
@@ -125,7 +132,9 @@ extension GraphBuilder {
   func offset(_ zero: ValueID?) -> ValueID? {
     guard let zero else { return nil }
     var source = zero
-    while let node = graph.producer(source), node.operation is Reshape, let operand = node.operands[0] { source = operand }
+    while let node = graph.producer(source), node.operation is Reshape, let operand = node.operands[0] {
+      source = operand
+    }
     guard let tensor = (graph.producer(source)?.operation as? Constant)?.value.tensor, tensor.count <= 1 << 16,
       (0..<tensor.count).allSatisfy({ tensor.double($0) == 0 })
     else { return zero }

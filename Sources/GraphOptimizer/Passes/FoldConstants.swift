@@ -27,8 +27,8 @@ extension GraphPass {
           values.append(nil)
           continue
         }
-        guard let value = try constant(operand, builder.graph, isReduced: reduces(graph.type(node.results[0]), builder.type(operand)))
-        else { return nil }
+        let isReduced = reduces(graph.type(node.results[0]), builder.type(operand))
+        guard let value = try constant(operand, builder.graph, isReduced: isReduced) else { return nil }
         values.append(value)
       }
       guard context.mayRewrite("fold \(type(of: node.operation).name)"),

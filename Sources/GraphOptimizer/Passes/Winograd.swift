@@ -56,7 +56,8 @@ private struct WinogradPlan {
   init?(_ conv: Conv, _ x: ValueID, _ w: ValueID, largest: Int, _ graph: Graph) {
     let type = graph.type(x)
     guard conv.dataFormat == DataFormat.channelsLast.rawValue, conv.group == 1, type.rank == 4, type.dtype == .f32,
-      conv.pads.allSatisfy({ $0 == 0 }), ["NOTSET", "VALID"].contains(conv.autoPad), conv.strides.allSatisfy({ $0 == 1 }), conv.dilations.allSatisfy({ $0 == 1 }),
+      conv.pads.allSatisfy({ $0 == 0 }), ["NOTSET", "VALID"].contains(conv.autoPad),
+      (conv.strides + conv.dilations).allSatisfy({ $0 == 1 }),
       let weights = StridedConstant(w, graph), weights.shape.count == 4, weights.shape[0] == 3, weights.shape[1] == 3,
       let height = type.shape[1].value, let width = type.shape[2].value, height >= 3, width >= 3
     else { return nil }
@@ -69,7 +70,8 @@ private struct WinogradPlan {
     /// Multiplications, and what else takes time as so many multiplications: reading weights once, and the elements of
     /// both transformations.
     func cost(products: Int, places: Double, transformed: Double) -> Double {
-      Double(products) * (sizes.channels * sizes.filters * (places + 9) + transformed * (sizes.channels + sizes.filters))
+      let (channels, filters) = (sizes.channels, sizes.filters)
+      return Double(products) * (channels * filters * (places + 9) + transformed * (channels + filters))
     }
     let area = sizes.images * Double(sizes.outputs.height * sizes.outputs.width)
     var best = cost(products: 9, places: area, transformed: 0)

@@ -124,7 +124,8 @@ package struct KernelPrinter {
     )
     indent += "  "
     line("a \(expressions.element(c.a, c.aOffset, nil))")
-    line("b \(c.bIsInterleaved ? "packed interleaved " : c.bIsPacked ? "packed " : "")\(expressions.element(c.b, c.bOffset, nil))")
+    let layout = c.bIsInterleaved ? "packed interleaved " : c.bIsPacked ? "packed " : ""
+    line("b \(layout)\(expressions.element(c.b, c.bOffset, nil))")
     for axis in c.depth {
       line(
         "depth \(expressions.print(axis.extent)) step a \(expressions.print(axis.aStride)), "
