@@ -94,7 +94,10 @@ extension Resize {
       return try builder.masked(try halfPixel(), where: hasMany)
     case "half_pixel_symmetric":
       let rest = try builder.minus(1, try builder.div(output, width))
-      return try builder.add(try builder.mul(try builder.scaled(input, by: 0.5), rest), try halfPixel())
+      // Added up as the definition does: whole coordinates are whole or not by the last bit.
+      let start = try builder.mul(try builder.scaled(input, by: 0.5), rest)
+      let place = try builder.div(try builder.plus(y, 0.5), scale)
+      return try builder.plus(try builder.add(start, place), -0.5)
     case "tf_crop_and_resize":
       if let region = optional(operands, 2) {
         let named = axes.isEmpty ? builder.type(region).elementCount.value.map { $0 / 2 } ?? 0 : axes.count
